@@ -1,0 +1,28 @@
+"""Explains SSH connections in packet captures, without keys or passwords.
+
+>>> import sshpcap
+>>> report = sshpcap.analyze("samples/no-common-kex-openssh/capture.pcap")  # doctest: +SKIP
+"""
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+
+from sshpcap.analyzer import SSH_PORT, Analyzer
+from sshpcap.capture import CaptureError, open_capture
+from sshpcap.model import Finding, Report, Session
+from sshpcap.version import VERSION as __version__
+
+__all__ = ["Analyzer", "CaptureError", "Finding", "Report", "Session", "__version__", "analyze"]
+
+
+def analyze(path: str | PathLike[str], *, ports: Iterable[int] = (SSH_PORT,)) -> Report:
+    """Read a capture file ("-" for standard input) and explain every SSH connection in it.
+
+    `ports` are the TCP ports on which every connection is reported, SSH or not; connections on other ports are reported when
+    they begin with an identification string. Raises CaptureError when the file cannot be read at all.
+    """
+    with open_capture(fspath(path)) as source:
+        analyzer = Analyzer(ports)
+        for block in source.blocks():
+            analyzer.feed(block)
+        return analyzer.finish((source.describe(),))

@@ -1,0 +1,305 @@
+"""The analyzer: frames in, report out. Owns the connections; knows no files and no clock.
+
+    analyzer = Analyzer()
+    for block in source.blocks():
+        analyzer.feed(block)
+    report = analyzer.finish((source.describe(),))
+
+A connection on another port is a candidate until its first octets tell whether it speaks SSH; then it is recorded, or
+ignored. What is recorded becomes quiet when nothing in its payload can matter any more.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from sshpcap import limits, rules
+from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
+from sshpcap.interpret import interpret
+from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
+from sshpcap.net.columns import Shapes, read_columns, segment
+from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.triage import Muted, Triage
+from sshpcap.ssh.cut import FINAL, Cutter, State
+from sshpcap.tcp.recorder import Recorder, Skim
+from sshpcap.tcp.sequence import unwrap
+from sshpcap.version import VERSION
+
+SSH_PORT: Final = 22
+_DECIDED_BYTES: Final = 4
+_GIVE_UP_BYTES: Final = 4096
+
+Pair = tuple[Endpoint, Endpoint]
+
+
+class _Connection:
+    """A recording and two cursors that read along, to know when the payload stops to matter."""
+
+    __slots__ = ("_cutters", "_generations", "candidate", "recorder")
+
+    def __init__(self, first: Segment, *, candidate: bool) -> None:
+        self.recorder = Recorder(first)
+        self.candidate = candidate
+        self._cutters: list[Cutter | None] = [None, None]
+        self._generations = [0, 0]
+
+    def read_along(self, direction: int) -> None:
+        """Cut what has become in-order octets of one direction."""
+        side = self.recorder.directions[direction]
+        cutter = self._cutters[direction]
+        if cutter is None or self._generations[direction] != side.stream.generation:
+            cutter = self._cutters[direction] = Cutter(anchored=side.anchored)
+            self._generations[direction] = side.stream.generation
+        if cutter.state not in FINAL:
+            cutter.advance(side.stream.octets, tuple(side.stream.holes))
+
+    def settled(self) -> bool:
+        """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""
+        recorder = self.recorder
+        events = len(recorder.events) + recorder.events_lost
+        if events < limits.QUIET_AFTER_EVENTS:
+            return False
+        states = [cutter.state if cutter else None for cutter in self._cutters]
+        if all(state is State.ENCRYPTED for state in states):
+            return True
+        if events < limits.MAX_EVENTS:
+            return False
+        return all(
+            state in FINAL or side.sent > limits.HANDSHAKE_BYTES or not side.frames
+            for state, side in zip(states, recorder.directions, strict=True)
+        )
+
+    def speaks_ssh(self) -> bool | None:
+        """Whether the first octets of either direction are an identification string; None while that is open."""
+        undecided = False
+        for side in self.recorder.directions:
+            octets = side.stream.octets
+            if octets.startswith(b"SSH-"):
+                return True
+            if len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets):
+                undecided = undecided or side.sent < _GIVE_UP_BYTES
+        sent = sum(side.sent for side in self.recorder.directions)
+        return None if undecided and sent < _GIVE_UP_BYTES else False
+
+
+class Analyzer:
+    """Collects the connections of one capture, or of a live one."""
+
+    def __init__(self, ports: Iterable[int] = (SSH_PORT,), *, triage: bool = True) -> None:
+        """`ports`: where every connection is reported, SSH or not. `triage` False looks at every frame (for tests)."""
+        self.ports = frozenset(ports)
+        self.protocols: Counter[str] = Counter()
+        self.other_ports: Counter[int] = Counter()
+        """Connections that are not SSH, by the port of the side that was asked."""
+        self._triage = Triage() if triage else None
+        self._connections: dict[Pair, _Connection] = {}
+        self._ignored: dict[Pair, None] = {}
+        self._ended: list[_Connection] = []
+        self._first_unknown_link: dict[int, tuple[int, int]] = {}
+        self._evicted = 0
+        self._forgotten_candidates = 0
+        self._candidates = 0
+        self._observed_until = 0
+
+    # --- frames in -------------------------------------------------------------------------------------------------
+
+    def feed(self, block: FrameBlock) -> None:
+        """Take in a block of frames."""
+        if not len(block.number):
+            return
+        self._observed_until = max(self._observed_until, int(block.time.max()))
+        shapes = read_columns(block)
+        self.protocols.update(shapes.protocols)
+        self.protocols["tcp"] += len(shapes.columns.row)
+        places = np.arange(len(shapes.columns.row), dtype=np.int64)
+        if self._triage is not None:
+            places, sums = self._triage.sift(block, shapes.columns)
+            for muted in sums:
+                self._count(muted)
+        self._walk(block, shapes, places)
+
+    def _walk(self, block: FrameBlock, shapes: Shapes, places: Int64s) -> None:
+        """Hand on common and rare frames in the order of the capture."""
+        rest = shapes.rest.tolist()
+        rows = shapes.columns.row[places].tolist()
+        waiting = 0
+        for place, row in zip(places.tolist(), rows, strict=True):
+            while waiting < len(rest) and rest[waiting] < row:
+                self._rare(block, rest[waiting])
+                waiting += 1
+            self._segment(segment(block, shapes.columns, place))
+        for row in rest[waiting:]:
+            self._rare(block, row)
+
+    def _rare(self, block: FrameBlock, row: int) -> None:
+        # dpkt is only loaded for captures that need it.
+        from sshpcap.net.decode import decode
+
+        link_type = int(block.link_type[row])
+        number = int(block.number[row])
+        if link_type not in LINK_TYPES:
+            first, count = self._first_unknown_link.get(link_type, (number, 0))
+            self._first_unknown_link[link_type] = (first, count + 1)
+        protocol, found = decode(number, int(block.time[row]), block.frame(row), link_type)
+        self.protocols[protocol] += 1
+        if isinstance(found, Segment):
+            self._segment(found)
+        elif found is not None:
+            self._icmp(found)
+
+    def _segment(self, found: Segment) -> None:
+        pair = _pair(found.source, found.destination)
+        anew = found.flags & (SYN | ACK) == SYN
+        if pair in self._ignored:
+            if not anew:
+                return
+            self._forget_ignored(pair)
+        connection = self._connections.get(pair)
+        if connection is not None and connection.recorder.begins_anew(found):
+            self._end(pair, connection)
+            connection = None
+        if connection is None:
+            connection = self._open(pair, found)
+        recorder = connection.recorder
+        recorder.add(found)
+        if found.length and not recorder.quiet:
+            self._listen(pair, connection, recorder.direction_of(found))
+
+    def _listen(self, pair: Pair, connection: _Connection, direction: int) -> None:
+        """New payload: decide what the connection is, and whether it still matters."""
+        if connection.candidate:
+            verdict = connection.speaks_ssh()
+            if verdict is None:
+                return
+            connection.candidate = False
+            self._candidates -= 1
+            if not verdict:
+                self._ignore(pair, connection)
+                return
+            connection.read_along(1 - direction)
+        connection.read_along(direction)
+        if connection.settled():
+            connection.recorder.quiet = True
+            if self._triage is not None:
+                self._triage.mute(connection.recorder.endpoints, quiet=True)
+
+    def _icmp(self, error: IcmpError) -> None:
+        connection = self._connections.get(_pair(error.source, error.destination))
+        if connection is not None:
+            connection.recorder.add_icmp(error)
+
+    def _count(self, muted: Muted) -> None:
+        connection = self._connections.get(_pair(*muted.pair))
+        if connection is None:
+            return
+        side = connection.recorder.directions[muted.direction]
+        connection.recorder.skim(muted.direction, Skim(
+            frames=muted.frames, data_bytes=muted.data_bytes, last_frame=muted.last_frame, last_time=muted.last_time,
+            last_data_frame=muted.last_data_frame, last_data_time=muted.last_data_time,
+            sent=unwrap(muted.end, side.origin or 0, side.sent), ack=muted.ack, window=muted.window,
+        ))  # fmt: skip
+
+    # --- connections -----------------------------------------------------------------------------------------------
+
+    def _open(self, pair: Pair, first: Segment) -> _Connection:
+        candidate = first.source.port not in self.ports and first.destination.port not in self.ports
+        if candidate:
+            if self._candidates >= limits.MAX_CANDIDATES:
+                self._forget_candidates()
+            self._candidates += 1
+        elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
+            self._evict()
+        connection = self._connections[pair] = _Connection(first, candidate=candidate)
+        return connection
+
+    def _end(self, pair: Pair, connection: _Connection) -> None:
+        """The endpoints are used anew, or room is needed: no more frames will come for this recording."""
+        del self._connections[pair]
+        if self._triage is not None:
+            self._triage.unmute(connection.recorder.endpoints)
+        if connection.candidate:
+            self._candidates -= 1
+        else:
+            self._ended.append(connection)
+
+    def _ignore(self, pair: Pair, connection: _Connection) -> None:
+        del self._connections[pair]
+        recorder = connection.recorder
+        self.other_ports[min(endpoint.port for endpoint in recorder.endpoints)] += 1
+        if len(self._ignored) >= limits.MAX_CONNECTIONS:
+            self._forget_ignored(next(iter(self._ignored)))
+        self._ignored[pair] = None
+        if self._triage is not None:
+            self._triage.mute(pair, quiet=False)
+
+    def _forget_ignored(self, pair: Pair) -> None:
+        self._ignored.pop(pair, None)
+        if self._triage is not None:
+            self._triage.unmute(pair)
+
+    def _forget_candidates(self) -> None:
+        """Drop the half of the undecided connections that was quiet the longest."""
+        undecided = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if c.candidate]
+        undecided.sort()
+        for _, pair in undecided[: len(undecided) // 2 + 1]:
+            del self._connections[pair]
+            self._candidates -= 1
+            self._forgotten_candidates += 1
+
+    def _evict(self) -> None:
+        """End the sixteenth of the connections that was quiet the longest."""
+        held = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if not c.candidate]
+        held.sort()
+        for _, pair in held[: len(held) // 16 + 1]:
+            self._end(pair, self._connections[pair])
+            self._evicted += 1
+
+    # --- results out -----------------------------------------------------------------------------------------------
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Every connection that speaks SSH, or should, in the order of their first frames."""
+        known = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
+        known.sort(key=lambda connection: connection.recorder.first_frame)
+        return tuple(self._session(index, connection) for index, connection in enumerate(known, start=1))
+
+    def _session(self, index: int, connection: _Connection) -> Session:
+        session = interpret(
+            connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until
+        )
+        return rules.judge(session)
+
+    def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
+        """The report on everything that was fed."""
+        protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
+        if captures:
+            captures = (*captures[:-1], msgspec.structs.replace(captures[-1], protocols=protocols))
+        return Report(
+            schema_version=SCHEMA_VERSION,
+            sshpcap_version=VERSION,
+            captures=captures,
+            sessions=self.sessions(),
+            notices=tuple(self._notices()),
+        )
+
+    def _notices(self) -> Iterable[Notice]:
+        for link_type, (first, count) in sorted(self._first_unknown_link.items()):
+            yield Notice(code="unknown-link-type", frame=first, count=count,
+                         text=f"frames of link type {link_type} cannot be read; connections in them are not shown")  # fmt: skip
+        if self.protocols["fragment"]:
+            yield Notice(code="ip-fragments", count=self.protocols["fragment"],
+                         text="IP fragments were not put together; what they carried counts as missing")  # fmt: skip
+        if self._evicted:
+            yield Notice(code="connections-evicted", count=self._evicted,
+                         text=f"more than {limits.MAX_CONNECTIONS:,} connections at once: the ones quiet for longest were "
+                         "ended early")  # fmt: skip
+        if self._forgotten_candidates:
+            yield Notice(code="candidates-forgotten", count=self._forgotten_candidates,
+                         text=f"more than {limits.MAX_CANDIDATES:,} connections on other ports were open without a first "
+                         "octet; the ones quiet for longest are not watched for SSH")  # fmt: skip
+
+
+def _pair(left: Endpoint, right: Endpoint) -> Pair:
+    return (left, right) if left < right else (right, left)

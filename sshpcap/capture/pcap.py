@@ -1,0 +1,110 @@
+"""Classic pcap files: the file header, and blocks of records.
+
+Facts: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; the "modified" header with 24-octet records is that
+of Alexey Kuznetsov's patched libpcap, as read by Wireshark. Must not know: compression, what is in a frame.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from sshpcap import limits
+from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.window import Window
+from sshpcap.frames import FrameBlock, Int64s
+
+FILE_HEADER_BYTES: Final = 24
+
+
+class Variant(NamedTuple):
+    """How one magic number says that records are written."""
+
+    order: str
+    nanoseconds: bool
+    record_header: int
+
+
+MAGICS: Final = {
+    bytes.fromhex("d4c3b2a1"): Variant("<", False, 16),
+    bytes.fromhex("a1b2c3d4"): Variant(">", False, 16),
+    bytes.fromhex("4d3cb2a1"): Variant("<", True, 16),
+    bytes.fromhex("a1b23c4d"): Variant(">", True, 16),
+    bytes.fromhex("34cdb2a1"): Variant("<", False, 24),
+    bytes.fromhex("a1b2cd34"): Variant(">", False, 24),
+}
+
+
+class PcapReader:
+    """Reads one pcap file from a window that stands at its first octet."""
+
+    format = "pcap"
+
+    def __init__(self, window: Window, where: str, notices: Notices) -> None:
+        if not window.require(FILE_HEADER_BYTES):
+            raise CaptureError(f"the pcap file header is cut off: {window.have} of 24 octets", where, window.have)
+        self._window = window
+        self._notices = notices
+        self._variant = MAGICS[bytes(window.data[:4])]
+        # After the magic: version (2 + 2), reserved (4 + 4), snaplen, link type.
+        self.snaplen, network = struct.unpack_from(self._variant.order + "II", window.data, 16)
+        # The upper bits may carry the length of a frame check sequence; they are not part of the link type.
+        self.link_types = [network & 0xFFFF]
+        self.interface_drops: int | None = None
+
+    def blocks(self) -> Iterator[FrameBlock]:
+        """Yield the frames; a damaged or cut-off end is a notice."""
+        window, header = self._window, self._variant.record_header
+        captured_length = struct.Struct(self._variant.order + "I").unpack_from
+        window.advance(FILE_HEADER_BYTES)
+        number = 1
+        while True:
+            data, have, at = window.data, window.have, 0
+            starts: list[int] = []
+            damaged = False
+            while at + header <= have:
+                (captured,) = captured_length(data, at + 8)
+                if captured > limits.MAX_CAPTURED_BYTES:
+                    damaged = True
+                    break
+                after = at + header + captured
+                if after > have:
+                    break
+                starts.append(at)
+                at = after
+            if starts:
+                yield self._block(np.array(starts, dtype=np.int64), number)
+                number += len(starts)
+            if damaged:
+                self._notices.add(
+                    "damaged-record",
+                    f"the header of record {number} is damaged (it claims {captured:,} captured octets); "
+                    "what follows in the file was not read",
+                    frame=number, offset=window.position + at,
+                )  # fmt: skip
+                return
+            if not window.advance(at):
+                break
+        if window.have:
+            self._notices.add(
+                "cut-off",
+                f"the file ends in the middle of record {number}; everything before it was read",
+                frame=number, offset=window.position + window.have,
+            )  # fmt: skip
+
+    def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
+        order, nanoseconds, header = self._variant
+        octets = self._window.octets
+        words = np.ndarray((len(octets) - 3,), dtype=order + "u4", buffer=octets.data, strides=(1,))
+        seconds, fraction, captured, original = (words[starts + at].astype(np.int64) for at in (0, 4, 8, 12))
+        return FrameBlock(
+            buffer=octets,
+            number=np.arange(first_number, first_number + len(starts), dtype=np.int64),
+            offset=starts + header,
+            captured=captured,
+            original=original,
+            time=seconds * 1_000_000_000 + fraction * (1 if nanoseconds else 1000),
+            link_type=np.full(len(starts), self.link_types[0], dtype=np.int64),
+            interface=np.zeros(len(starts), dtype=np.int64),
+        )

@@ -1,0 +1,173 @@
+"""Opens what the user named — a file or standard input — and finds out by content what it is."""
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import numpy as np
+
+from sshpcap.capture import compression
+from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.pcap import MAGICS as PCAP_MAGICS
+from sshpcap.capture.pcap import PcapReader
+from sshpcap.capture.pcapng import SECTION_HEADER, PcapngReader
+from sshpcap.capture.window import ByteStream, Window
+from sshpcap.frames import FrameBlock
+from sshpcap.model import Capture, Timestamp
+
+STANDARD_INPUT: Final = "-"
+
+_PCAPNG_MAGIC: Final = SECTION_HEADER.to_bytes(4, "big")
+
+# What people hand over by mistake, so that the one line of the error says what it is.
+_OTHER_FILES: Final = (
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x7fELF", "an ELF program"),
+    (b"snoop\x00\x00\x00", "a snoop capture, which this version cannot read"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed data, which this version cannot read"),
+    (b"\x04\x22\x4d\x18", "lz4-compressed data, which this version cannot read"),
+    (b"<?xml", "an XML document"),
+    (b"{", "a JSON document or other text"),
+)
+
+
+class Reader(Protocol):
+    """One container format over a window."""
+
+    format: str
+    snaplen: int
+    link_types: list[int]
+    interface_drops: int | None
+
+    def blocks(self) -> Iterator[FrameBlock]:
+        """All frames, in file order."""
+
+
+class Source:
+    """An open capture: iterate `blocks()` once, then ask `describe()` what it was."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.notices = Notices()
+        self._raw = _open(path)
+        self.size = os.fstat(self._raw.fileno()).st_size if path != STANDARD_INPUT else 0
+        self._compression: str | None = None
+        self._frames = self._bytes = self._truncated = 0
+        self._first_time: int | None = None
+        self._last_time: int | None = None
+        try:
+            self._reader = self._recognise()
+        except BaseException:
+            self.close()
+            raise
+
+    def _recognise(self) -> Reader:
+        method = compression.recognise(self._raw.peek(8)[:8])
+        stream: ByteStream = _Immediate(self._raw)
+        if method is not None:
+            self._compression = method.name
+            stream = compression.Decompressed(method, self._raw, self.notices)
+        window = Window(stream)
+        window.require(4)
+        head = bytes(window.data[: min(window.have, 512)])
+        if not head:
+            what = "the file is empty" if method is None else f"the {method.name} data holds nothing"
+            raise CaptureError(what, self.path, 0)
+        if head[:4] in PCAP_MAGICS:
+            return PcapReader(window, self.path, self.notices)
+        if head[:4] == _PCAPNG_MAGIC:
+            return PcapngReader(window, self.path, self.notices)
+        raise CaptureError(f"not a capture file (neither pcap nor pcapng): it begins like {_name(head)}", self.path, 0)
+
+    @property
+    def position(self) -> int:
+        """Octets read from the file so far (of the compressed file, where it is compressed): for a progress bar."""
+        return self._raw.tell() if self._raw.seekable() else 0
+
+    def blocks(self) -> Iterator[FrameBlock]:
+        """Yield every frame once, counting what `describe` tells."""
+        for block in self._reader.blocks():
+            self._frames += len(block.number)
+            self._bytes += int(block.captured.sum())
+            self._truncated += int(np.count_nonzero(block.captured < block.original))
+            first, last = int(block.time.min()), int(block.time.max())
+            self._first_time = first if self._first_time is None else min(first, self._first_time)
+            self._last_time = last if self._last_time is None else max(last, self._last_time)
+            yield block
+
+    def describe(self) -> Capture:
+        """What the capture is, as far as it has been read."""
+        return Capture(
+            path=self.path,
+            format=self._reader.format,
+            compression=self._compression,
+            link_types=tuple(self._reader.link_types),
+            frames=self._frames,
+            bytes=self._bytes,
+            first_time=None if self._first_time is None else Timestamp(self._first_time),
+            last_time=None if self._last_time is None else Timestamp(self._last_time),
+            snaplen=self._reader.snaplen or None,
+            truncated_frames=self._truncated,
+            interface_drops=self._reader.interface_drops,
+            notices=self.notices.listed(),
+        )
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self.path != STANDARD_INPUT:
+            self._raw.close()
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Immediate:
+    """Hands on what a pipe has now instead of waiting for a full buffer, so that results can come while it runs."""
+
+    def __init__(self, raw: io.BufferedReader) -> None:
+        self._raw = raw
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        return self._raw.readinto1(buffer)
+
+
+def open_capture(path: str) -> Source:
+    """Open a capture file, or standard input for "-".
+
+    Raises CaptureError when it cannot be read at all: missing, a directory, not permitted, empty, not a capture.
+    """
+    return Source(path)
+
+
+def _open(path: str) -> io.BufferedReader:
+    if path == STANDARD_INPUT:
+        return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), 1 << 16)
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise CaptureError("is a directory; name a capture file in it", path)
+        return io.BufferedReader(io.FileIO(path), 1 << 16)
+    except FileNotFoundError:
+        raise CaptureError("no such file", path) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CaptureError(reason.lower(), path) from None
+
+
+def _name(head: bytes) -> str:
+    for magic, name in _OTHER_FILES:
+        if head.startswith(magic):
+            return name
+    if all(32 <= octet < 127 or octet in b"\t\r\n" for octet in head):
+        return "a text file"
+    return f"none that is known (first octets {head[:8].hex(' ')})"
+
+

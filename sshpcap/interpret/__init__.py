@@ -1,0 +1,255 @@
+"""interpret(recording) → Session: what happened in one connection, with full hindsight. Pure; no state to get wrong.
+
+`dialogue` turns the streams into messages and finds the roles, `handshake` says how far they got, `transport` what TCP
+shows, `timeline` tells the story. Findings and the verdict come from `rules`.
+"""
+
+import socket
+
+import msgspec
+
+from sshpcap.interpret import handshake, transport
+from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice, listen
+from sshpcap.interpret.timeline import timeline
+from sshpcap.interpret.words import say
+from sshpcap.model import (
+    Close,
+    Disconnect,
+    Duration,
+    FieldValue,
+    HostKey,
+    Identification,
+    Message,
+    Party,
+    Session,
+    Stage,
+    Timestamp,
+    Unreadable,
+    Verdict,
+    Who,
+)
+from sshpcap.ssh import host_keys, implementations, messages, numbers
+from sshpcap.ssh.hassh import hassh
+from sshpcap.ssh.wire import Malformed, printable
+from sshpcap.tcp.attribution import Ending, attribute
+from sshpcap.tcp.community_id import community_id
+from sshpcap.tcp.recorder import Recorder
+
+_SHOWN_OCTETS = 256
+_UNJUDGED = Verdict(summary="", cause=None, confidence="low")
+
+
+def interpret(recorder: Recorder, *, index: int, ports: frozenset[int], observed_until: int) -> Session:
+    """The session that a recording is, without findings and verdict.
+
+    `ports` are those on which SSH is expected (a hint for the roles), `observed_until` is the time of the last frame
+    captured of anything: it tells silence from the end of the capture.
+    """
+    dialogue = listen(recorder, ports)
+    names = ("client", "server") if dialogue.client == 0 else ("server", "client")
+    ending = attribute(recorder, names, observed_until)
+    cover = transport.coverage(recorder, dialogue)
+    reached = handshake.milestones(recorder, dialogue, cover.one_sided)
+    stage = handshake.stage_until(reached, None)
+    waiting = handshake.awaited(recorder, dialogue, ending, stage, observed_until)
+    key = _host_key(dialogue.server_voice)
+    last_sent = (_last_sent(recorder, dialogue, 0, key), _last_sent(recorder, dialogue, 1, key))
+    client, server = _party(recorder, dialogue, dialogue.client), _party(recorder, dialogue, 1 - dialogue.client)
+    start, end = Timestamp(recorder.first_time), Timestamp(recorder.last_time)
+    return Session(
+        index=index,
+        community_id=community_id(*recorder.endpoints),
+        wireshark_filter=_filter(client, server),
+        start=start,
+        end=end,
+        duration=Duration(max(0, end.ns - start.ns)),
+        stage=stage,
+        outcome=handshake.outcome(recorder, dialogue, ending, stage, cover, waiting),
+        verdict=_UNJUDGED,
+        client=client,
+        server=server,
+        roles_from=dialogue.roles_from,
+        negotiation=dialogue.negotiation,
+        host_key=key,
+        close=_close(dialogue, ending, handshake.stage_until(reached, ending.frame)),
+        awaited=waiting,
+        messages=_messages(recorder, dialogue),
+        timeline=timeline(recorder, dialogue, ending, key),
+        findings=(),
+        tcp=transport.tcp(recorder, dialogue, last_sent),
+        coverage=cover,
+    )
+
+
+def _filter(client: Party, server: Party) -> str:
+    """A Wireshark display filter that shows this connection (and others that use the same endpoints)."""
+    family = "ipv6" if ":" in client.address else "ip"
+    return (
+        f"{family}.addr == {client.address} && {family}.addr == {server.address} && "
+        f"tcp.port == {client.port} && tcp.port == {server.port}"
+    )
+
+
+def _address(octets: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(octets) == 4 else socket.AF_INET6, octets)
+
+
+def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
+    endpoint, voice = recorder.endpoints[direction], dialogue.voices[direction]
+    is_client = direction == dialogue.client
+    proposal = voice.kexinit
+    suffix = "c" if is_client else "s"
+    names = proposal.kex_algorithms if proposal else ()
+    if proposal is not None:
+        carrier = voice.first(numbers.KEXINIT)
+        proposal = msgspec.structs.replace(proposal, frames=carrier.frames if carrier else ())
+    return Party(
+        address=_address(endpoint.address),
+        port=endpoint.port,
+        identification=_identification(voice.identification),
+        pre_identification=voice.text_lines(),
+        kexinit=proposal,
+        hassh=hassh(proposal, client=is_client) if proposal else None,
+        strict_kex=f"kex-strict-{suffix}-v00@openssh.com" in names,
+        ext_info=f"ext-info-{suffix}" in names,
+        unreadable=_unreadable(voice),
+    )
+
+
+def _unreadable(voice: Voice) -> Unreadable | None:
+    problem = voice.problem
+    if problem is None:
+        return None
+    octets = voice.assembled.octets
+    frame, _ = voice.assembled.completed(voice.cut_to, min(len(octets), voice.cut_to + 4))
+    is_packet = problem.field == "packet_length" and "missing" not in problem.reason
+    return Unreadable(
+        reason=f"{problem.field}: {problem.reason}",
+        text=printable(octets[voice.cut_to : voice.cut_to + _SHOWN_OCTETS]),
+        packet_length=int.from_bytes(octets[voice.cut_to : voice.cut_to + 4], "big") if is_packet else None,
+        frame=frame,
+        bytes=(voice.cut_to + 1, len(octets)),
+    )
+
+
+def _identification(spoken: Spoken | None) -> Identification | None:
+    if spoken is None or spoken.identification is None:
+        return None
+    line = spoken.identification
+    implementation, version = implementations.recognise(line.software)
+    return Identification(
+        raw=line.raw,
+        text=printable(line.raw),
+        protocol_version=line.protocol_version,
+        software=line.software,
+        comment=line.comment,
+        implementation=implementation,
+        version=version,
+        frame=spoken.frame,
+        time=spoken.time,
+        line_end=line.line_end,
+    )
+
+
+def _host_key(server: Voice) -> HostKey | None:
+    for spoken in server.spoken:
+        blob = spoken.kex.get("K_S") if spoken.kex else None
+        if not isinstance(blob, bytes) or spoken.kex is None:
+            continue
+        key = host_keys.read_public_key(blob)
+        if isinstance(key, Malformed):
+            return None
+        signature = spoken.kex.get("signature")
+        return HostKey(
+            type=key.type,
+            bits=key.bits,
+            sha256=key.sha256,
+            md5=key.md5,
+            blob=blob,
+            frame=spoken.frame,
+            signature_algorithm=host_keys.signature_algorithm(signature) if isinstance(signature, bytes) else None,
+            certificate=key.certificate,
+        )
+    return None
+
+
+def _close(dialogue: Dialogue, ending: Ending, stage: Stage) -> Close:
+    by = ending.by if isinstance(ending.by, str) else ("client" if ending.by == dialogue.client else "server")
+    return Close(
+        how=ending.how,
+        by=by,
+        stage=stage,
+        frame=ending.frame,
+        time=None if ending.time is None else Timestamp(ending.time),
+        confidence=ending.confidence,
+        reasoning=ending.reasoning,
+        disconnect=_disconnect(dialogue),
+    )
+
+
+def _disconnect(dialogue: Dialogue) -> Disconnect | None:
+    """The first readable SSH_MSG_DISCONNECT of either side."""
+    found = [
+        (spoken, spoken.parsed.value)
+        for voice in dialogue.voices
+        for spoken in voice.spoken
+        if spoken.parsed and isinstance(spoken.parsed.value, messages.Disconnect)
+    ]
+    if not found:
+        return None
+    spoken, value = min(found, key=lambda pair: pair[0].frame)
+    return Disconnect(
+        code=value.code,
+        name=numbers.disconnect_name(value.code),
+        description=value.description,
+        by=_who(dialogue, spoken.direction),
+        frame=spoken.frame,
+    )
+
+
+def _who(dialogue: Dialogue, direction: int) -> Who:
+    return "client" if direction == dialogue.client else "server"
+
+
+def _messages(recorder: Recorder, dialogue: Dialogue) -> tuple[Message, ...]:
+    every = sorted((s for voice in dialogue.voices for s in voice.spoken), key=lambda s: (s.frame, s.unit.start))
+    return tuple(_message(recorder, dialogue, spoken) for spoken in every)
+
+
+def _message(recorder: Recorder, dialogue: Dialogue, spoken: Spoken) -> Message:
+    parsed, malformed = spoken.parsed, spoken.malformed
+    fields: dict[str, FieldValue] = dict(parsed.fields) if parsed else {"text": printable(spoken.octets)}
+    if malformed is not None:
+        fields |= {"malformed_field": malformed.field, "malformed_reason": malformed.reason}
+    other = recorder.directions[1 - spoken.direction]
+    acked = recorder.directions[spoken.direction].acked
+    unread = malformed is not None or (parsed is not None and not parsed.known)
+    return Message(
+        sender=_who(dialogue, spoken.direction),
+        kind="malformed" if malformed else "message" if parsed else "text" if spoken.unit.kind == "text" else "identification",
+        number=parsed.number if parsed else None,
+        name=parsed.name if parsed else spoken.unit.kind,
+        frames=spoken.frames,
+        frame=spoken.frame,
+        time=spoken.time,
+        bytes=(spoken.unit.start + 1, spoken.unit.end),
+        length=spoken.unit.end - spoken.unit.start,
+        complete=spoken.unit.complete,
+        acknowledged=None if not other.frames or acked is None else acked >= spoken.unit.end,
+        fields=fields,
+        raw=spoken.octets if unread else None,
+    )
+
+
+def _last_sent(recorder: Recorder, dialogue: Dialogue, direction: int, key: HostKey | None) -> str | None:
+    """The last thing a side sent, in words; None if it sent no data."""
+    voice, side = dialogue.voices[direction], recorder.directions[direction]
+    if side.last_data_frame is None:
+        return None
+    if voice.state.value == "encrypted" and side.sent - (1 if side.fin else 0) > voice.cut_to:
+        return f"encrypted data (frame {side.last_data_frame})"
+    if voice.rest and voice.state.value != "encrypted":
+        return f"octets that could not be read whole (frame {side.last_data_frame})"
+    if voice.spoken:
+        return f"{say(voice.spoken[-1], key)} (frame {voice.spoken[-1].frame})"
+    return None

@@ -1,0 +1,238 @@
+"""Both directions of a recording as units of SSH, with the frames that carried them; who is client and who is server.
+
+The first half of `interpret`: from streams to typed messages. Roles come from the protocol, and the port is only a hint.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
+from sshpcap.ssh import kex, messages, numbers
+from sshpcap.ssh.cut import Cutter, State, Unit
+from sshpcap.ssh.host_keys import signature_algorithm
+from sshpcap.ssh.identification import IdentificationLine, parse_identification
+from sshpcap.ssh.negotiate import negotiate
+from sshpcap.ssh.wire import Malformed, printable
+from sshpcap.tcp.recorder import Recorder
+from sshpcap.tcp.stream import Assembled
+
+_SHOWN_REST: Final = 256
+
+
+class Spoken(NamedTuple):
+    """One unit of one direction, understood as far as that goes."""
+
+    direction: int
+    unit: Unit
+    octets: bytes
+    """The line without its end, or the payload."""
+    frames: tuple[int, ...]
+    frame: int
+    time: Timestamp
+    identification: IdentificationLine | None = None
+    parsed: messages.Parsed | None = None
+    kex: dict[str, bytes | int] | None = None
+    """Fields of a key exchange message, once the method is known."""
+    malformed: Malformed | None = None
+
+    @property
+    def number(self) -> int | None:
+        """Message number, None for lines."""
+        return self.parsed.number if self.parsed else None
+
+
+class Voice(NamedTuple):
+    """One direction: everything that was cut from it."""
+
+    assembled: Assembled
+    spoken: tuple[Spoken, ...]
+    state: State
+    problem: Malformed | None
+    cut_to: int
+    """Offset behind the last whole unit."""
+    wanted: int
+    """Where the unit that is not all there would end; 0 where its length is not known."""
+
+    @property
+    def rest(self) -> bytes:
+        """Octets behind the last whole unit, in the clear phase."""
+        return b"" if self.state is State.ENCRYPTED else self.assembled.octets[self.cut_to :]
+
+    @property
+    def identification(self) -> Spoken | None:
+        """The identification string."""
+        return next((s for s in self.spoken if s.unit.kind == "identification"), None)
+
+    @property
+    def kexinit(self) -> KexInit | None:
+        """The first proposal that could be read."""
+        return next((s.parsed.value for s in self.spoken if s.parsed and isinstance(s.parsed.value, KexInit)), None)
+
+    def first(self, number: int) -> Spoken | None:
+        """The first message with this number."""
+        return next((s for s in self.spoken if s.number == number), None)
+
+    def text_lines(self) -> tuple[str, ...]:
+        """What was said before, or instead of, an identification string, made printable."""
+        lines = []
+        for spoken in self.spoken:
+            if spoken.unit.kind != "text":
+                break
+            lines.append(printable(spoken.octets))
+        if self.state in (State.LINES, State.STOPPED) and self.identification is None and self.rest:
+            lines.append(printable(self.rest[:_SHOWN_REST]))
+        return tuple(lines)
+
+
+class Dialogue(NamedTuple):
+    """Both voices and what follows from them together. Index 0 is the recorder's direction 0."""
+
+    voices: tuple[Voice, Voice]
+    client: int
+    """Direction of the client."""
+    roles_from: str
+    negotiation: Negotiation | None
+
+    @property
+    def client_voice(self) -> Voice:
+        """What the client said."""
+        return self.voices[self.client]
+
+    @property
+    def server_voice(self) -> Voice:
+        """What the server said."""
+        return self.voices[1 - self.client]
+
+
+def listen(recorder: Recorder, ports: frozenset[int]) -> Dialogue:
+    """Cut and parse both directions of a recording."""
+    voices = [_voice(recorder, direction) for direction in (0, 1)]
+    client, roles_from = _roles(recorder, voices, ports)
+    negotiation = None
+    proposals = [voice.kexinit for voice in voices]
+    mine, theirs = proposals[client], proposals[1 - client]
+    if mine is not None and theirs is not None:
+        negotiation = negotiate(mine, theirs)
+    named = [
+        voice._replace(spoken=tuple(_name_kex(voice.spoken, direction == client, negotiation, proposals[direction])))
+        for direction, voice in enumerate(voices)
+    ]
+    return Dialogue((named[0], named[1]), client, roles_from, negotiation)
+
+
+def _voice(recorder: Recorder, direction: int) -> Voice:
+    side = recorder.directions[direction]
+    assembled = side.stream.assemble()
+    cutter = Cutter(anchored=side.anchored)
+    cutter.advance(assembled.octets, assembled.holes, final=True)
+    spoken = tuple(_spoken(assembled, direction, unit) for unit in cutter.units)
+    return Voice(assembled, spoken, cutter.state, cutter.problem, cutter.at, cutter.wanted)
+
+
+def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
+    frame, time = assembled.completed(unit.start, unit.end)
+    frames = assembled.frames_of(unit.start, unit.end)
+    octets = assembled.octets[unit.payload_start : unit.payload_end]
+    spoken = Spoken(direction, unit, octets, frames, frame, Timestamp(time))
+    if unit.kind == "packet":
+        if not unit.complete:
+            # Octets are missing: the number is known, the fields are not.
+            number = octets[0]
+            return spoken._replace(parsed=messages.Parsed(number, numbers.message_name(number), {}))
+        parsed = messages.parse(octets)
+        return spoken._replace(
+            parsed=parsed, malformed=parsed.value if isinstance(parsed.value, Malformed) else None
+        )
+    spoken = spoken._replace(octets=octets.removesuffix(b"\n").removesuffix(b"\r"))
+    if unit.kind == "text":
+        return spoken
+    line = parse_identification(octets)
+    if isinstance(line, Malformed):
+        return spoken._replace(malformed=line)
+    return spoken._replace(identification=line)
+
+
+def _roles(recorder: Recorder, voices: list[Voice], ports: frozenset[int]) -> tuple[int, str]:
+    """Direction of the client, and how that is known: what only one side can say first, then SYN, then the port."""
+    for direction, voice in enumerate(voices):
+        proposal = voice.kexinit
+        if proposal is None:
+            continue
+        names = frozenset(proposal.kex_algorithms)
+        if names & {"ext-info-c", "kex-strict-c-v00@openssh.com"}:
+            return direction, "ext-info-c or kex-strict-c in its KEXINIT"
+        if names & {"ext-info-s", "kex-strict-s-v00@openssh.com"}:
+            return 1 - direction, "ext-info-s or kex-strict-s in the other side's KEXINIT"
+    for direction, voice in enumerate(voices):
+        if any(s.number == 31 and b"\x00\x00\x00" in s.octets[1:5] for s in voice.spoken):
+            return 1 - direction, "the other side sent message 31 with a host key"
+    for direction, side in enumerate(recorder.directions):
+        other = recorder.directions[1 - direction]
+        if side.syn_seen and not _answers(recorder, direction):
+            return direction, "it sent the SYN"
+        if other.syn_seen and _answers(recorder, 1 - direction):
+            return direction, "the other side sent the SYN-ACK"
+    by_port = [endpoint.port in ports for endpoint in recorder.endpoints]
+    if by_port[0] != by_port[1]:
+        return (1, "the other side's port") if by_port[0] else (0, "the other side's port")
+    higher = 0 if recorder.endpoints[0].port >= recorder.endpoints[1].port else 1
+    return higher, "it has the higher port (a guess)"
+
+
+def _answers(recorder: Recorder, direction: int) -> bool:
+    """Whether the SYN of a direction carried an ACK."""
+    return any(
+        event.direction == direction and event.flags & 0x12 == 0x12 for event in recorder.events if event.flags & 2
+    )
+
+
+def _name_kex(
+    spoken: Iterable[Spoken], by_client: bool, negotiation: Negotiation | None, own: KexInit | None
+) -> Iterable[Spoken]:
+    """Name and read messages 30–49 by the negotiated method; a wrongly guessed packet belongs to its sender's guess."""
+    method = negotiation.kex_algorithm.chosen if negotiation else None
+    family = kex.family_of(method) if method else None
+    sender = "client" if by_client else "server"
+    guess_pending = any(
+        not guess.right and guess.sent_by == sender for guess in (negotiation.guesses if negotiation else ())
+    )
+    if negotiation is None and own is not None and own.first_kex_packet_follows:
+        # The other side's proposal is missing: a packet behind ours can only be the guess.
+        guess_pending = True
+    for unit in spoken:
+        parsed = unit.parsed
+        if parsed is None or not numbers.KEX_FIRST <= parsed.number <= numbers.KEX_LAST:
+            yield unit
+            continue
+        if guess_pending:
+            guess_pending = False
+            guessed = kex.family_of(own.kex_algorithms[0]) if own and own.kex_algorithms else None
+            yield _read_kex(unit, parsed, guessed, sender, guess=negotiation is not None)
+        else:
+            yield _read_kex(unit, parsed, family, sender, guess=False)
+
+
+def _read_kex(unit: Spoken, parsed: messages.Parsed, family: kex.Family | None, sender: str, *, guess: bool) -> Spoken:
+    message = family.get(parsed.number) if family else None
+    if message is None or message.sender != sender:
+        return unit._replace(parsed=parsed._replace(known=False))
+    extra: dict[str, FieldValue] = {"wrong_guess": True} if guess else {}
+    if not unit.unit.complete:
+        return unit._replace(parsed=parsed._replace(name=message.name, fields=extra, known=True))
+    fields = kex.parse_kex(unit.octets, message)
+    if isinstance(fields, Malformed):
+        return unit._replace(parsed=parsed._replace(name=message.name, known=True), malformed=fields)
+    shown = {**extra, **dict(_shown(name, value, message) for name, value in fields.items())}
+    return unit._replace(parsed=parsed._replace(name=message.name, fields=shown, known=True), kex=fields)
+
+
+def _shown(name: str, value: bytes | int, message: kex.KexMessage) -> tuple[str, FieldValue]:
+    """A field for people: big numbers by their size, strings by their length."""
+    if name == "signature" and isinstance(value, bytes):
+        return "signature_algorithm", signature_algorithm(value) or "unreadable"
+    if isinstance(value, bytes):
+        return f"{name}_octets", len(value)
+    kinds = dict(message.fields)
+    return (f"{name}_bits", value.bit_length()) if kinds[name] == "mpint" else (name, value)
+
+

@@ -1,0 +1,153 @@
+"""The story of a connection, row by row: TCP's steps, every message, what was repeated, what went wrong."""
+
+from typing import Literal, NamedTuple
+
+from sshpcap.frames import ACK, FIN, RST, SYN
+from sshpcap.interpret.dialogue import Dialogue, Spoken
+from sshpcap.interpret.words import say, shorten
+from sshpcap.model import Duration, HostKey, TimelineEntry, Timestamp
+from sshpcap.ssh.cut import State
+from sshpcap.ssh.wire import printable
+from sshpcap.tcp.attribution import Ending, icmp_name
+from sshpcap.tcp.recorder import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW, Event, Recorder
+
+Sender = Literal["client", "server", "network", "none"]
+
+
+class _Row(NamedTuple):
+    frame: int
+    order: int
+    """Rows of one frame: messages before the FIN that closes behind them."""
+    time: int
+    sender: Sender
+    kind: str
+    text: str
+
+
+def timeline(
+    recorder: Recorder, dialogue: Dialogue, ending: Ending, host_key: HostKey | None
+) -> tuple[TimelineEntry, ...]:
+    """All rows in the order of the frames; the row of the ending is marked as decisive."""
+    names: tuple[Sender, Sender] = ("client", "server") if dialogue.client == 0 else ("server", "client")
+    rows = [_spoken_row(s, names, host_key) for voice in dialogue.voices for s in voice.spoken]
+    rows += [row for event in recorder.events for row in _tcp_rows(recorder, dialogue, event, names)]
+    rows += _icmp_rows(recorder)
+    rows += _encrypted_rows(recorder, dialogue)
+    rows += _rest_rows(recorder, dialogue, names)
+    rows.sort()
+    entries = []
+    before = rows[0].time if rows else 0
+    for row in rows:
+        decisive = row.frame == ending.frame and row.kind in ("fin", "rst", "icmp")
+        entries.append(
+            TimelineEntry(
+                frame=row.frame,
+                time=Timestamp(row.time),
+                delta=Duration(row.time - before),
+                sender=row.sender,
+                kind=row.kind,
+                text=row.text,
+                decisive=decisive,
+            )
+        )
+        before = row.time
+    return tuple(entries)
+
+
+def _spoken_row(spoken: Spoken, names: tuple[Sender, Sender], host_key: HostKey | None) -> _Row:
+    kind = spoken.unit.kind if spoken.parsed is None else spoken.parsed.name
+    return _Row(spoken.frame, 1, spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key))
+
+
+def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple[Sender, Sender]) -> list[_Row]:
+    sender = names[event.direction]
+    rows = []
+
+    def row(order: int, kind: str, text: str) -> None:
+        rows.append(_Row(event.frame, order, event.time, sender, kind, text))
+
+    if event.flags & SYN:
+        again = " again" if event.notes & RETRANSMISSION else ""
+        if event.flags & ACK:
+            row(0, "syn-ack", f"accepts the connection{again} (SYN-ACK)")
+        else:
+            row(0, "syn", f"asks for a connection{again} (SYN)")
+    elif event.notes & RETRANSMISSION and event.length:
+        row(0, "retransmission", f"sends {event.length:,} octets again, from {_place(recorder, dialogue, event)}")
+    elif event.notes & ZERO_WINDOW and not event.flags & (RST | FIN):
+        row(0, "zero-window", "cannot take more data (window 0)")
+    elif event.notes & KEEP_ALIVE:
+        row(0, "keep-alive", "asks whether the other side is still there (TCP keep-alive)")
+    if event.flags & RST:
+        row(3, "rst", "aborts the connection (RST)")
+    elif event.flags & FIN:
+        row(2, "fin", "closes its direction (FIN)")
+    return rows
+
+
+def _place(recorder: Recorder, dialogue: Dialogue, event: Event) -> str:
+    """What a retransmission repeats."""
+    start = recorder.offset(event.direction, event.seq)
+    voice = dialogue.voices[event.direction]
+    for spoken in voice.spoken:
+        if spoken.unit.start <= start < spoken.unit.end:
+            what = spoken.parsed.name if spoken.parsed else f"its {spoken.unit.kind}"
+            return f"{what} (frame {spoken.frames[0]})" if spoken.frames else what
+    return "its encrypted data" if voice.state is State.ENCRYPTED else f"sequence number {start + 1} (relative)"
+
+
+def _icmp_rows(recorder: Recorder) -> list[_Row]:
+    return [_Row(e.frame, 0, e.time, "network", "icmp", f"ICMP error: {icmp_name(e)}") for e in recorder.icmp]
+
+
+def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
+    """The encrypted part as one or two rows: where it begins, where its last data stand, and how much it was."""
+    if not any(voice.state is State.ENCRYPTED for voice in dialogue.voices):
+        return []
+    octets = [0, 0]
+    first: Event | None = None
+    for direction, voice in enumerate(dialogue.voices):
+        side = recorder.directions[direction]
+        if voice.state is State.ENCRYPTED:
+            octets[direction] = max(0, side.sent - voice.cut_to - (1 if side.fin else 0))
+    for event in recorder.events:
+        voice = dialogue.voices[event.direction]
+        end = recorder.offset(event.direction, event.seq) + event.length
+        if event.length and voice.state is State.ENCRYPTED and end > voice.cut_to and not event.flags & RST:
+            first = event
+            break
+    if first is None:
+        return []
+    client, server = octets[dialogue.client], octets[1 - dialogue.client]
+    text = f"encrypted from here: {client:,} octets of the client, {server:,} of the server"
+    rows = [_Row(first.frame, 2, first.time, "none", "encrypted", text)]
+    last_frame, last_time = max(
+        (side.last_data_frame or 0, side.last_data_time) for side in recorder.directions
+    )
+    if last_frame > first.frame:
+        rows.append(_Row(last_frame, 1, last_time, "none", "encrypted-end", "the last encrypted data"))
+    return rows
+
+
+def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Sender]) -> list[_Row]:
+    """Octets that could not be cut: the beginning of something that never became whole."""
+    rows = []
+    for direction, voice in enumerate(dialogue.voices):
+        rest = voice.rest
+        if not rest or voice.state is State.SSH1:
+            continue
+        frame, time = voice.assembled.completed(voice.cut_to, len(voice.assembled.octets))
+        if voice.problem is not None and voice.problem.field == "start":
+            text = f"goes on with {len(rest):,} octets from the middle of the connection"
+        elif voice.problem is not None:
+            text = f'sends {len(rest):,} octets that cannot be read: {voice.problem.reason} ("{_shown(rest)}")'
+        elif voice.wanted:
+            text = f"has sent {len(rest):,} of {voice.wanted - voice.cut_to:,} octets of a packet; the rest never came"
+        else:
+            text = f'sends {len(rest):,} octets without a line end: "{_shown(rest)}"'
+        rows.append(_Row(frame, 1, time, names[direction], "unread", text))
+    return rows
+
+
+def _shown(octets: bytes) -> str:
+    return shorten(printable(octets[:200]), 120)

@@ -1,0 +1,78 @@
+"""A message in plain words, for the timeline: what it means first, its name behind it."""
+
+from sshpcap import limits
+from sshpcap.interpret.dialogue import Spoken
+from sshpcap.model import HostKey
+from sshpcap.ssh import implementations, numbers
+from sshpcap.ssh.wire import printable
+
+
+def shorten(text: str, limit: int = limits.SHOWN_TEXT) -> str:
+    """Text that fits in one place; what was left out is said."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def say(spoken: Spoken, host_key: HostKey | None) -> str:
+    """One unit in words, as something that its sender does."""
+    if spoken.unit.kind == "text":
+        return f'sends a line of text: "{shorten(printable(spoken.octets))}"'
+    if spoken.unit.kind == "identification":
+        return _identification(spoken)
+    parsed = spoken.parsed
+    if parsed is None:
+        return "sends something unreadable"
+    if spoken.malformed is not None:
+        problem = spoken.malformed
+        return f"sends a malformed {parsed.name}: {problem.field}, {problem.reason}"
+    if not spoken.unit.complete:
+        return f"sends {parsed.name}, of which the capture misses octets"
+    return _message(spoken, parsed.name, parsed.number, host_key)
+
+
+def _identification(spoken: Spoken) -> str:
+    line = spoken.identification
+    if line is None:
+        reason = spoken.malformed.reason if spoken.malformed else "unreadable"
+        return f'sends a malformed identification string: "{shorten(printable(spoken.octets))}" ({reason})'
+    name, version = implementations.recognise(line.software)
+    shown = shorten(printable(line.raw))
+    known = name and version and f"{name}_{version}" not in line.software and f"{name} {version}" not in shown
+    return f"identifies itself: {shown}" + (f" ({name} {version})" if known else "")
+
+
+def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -> str:
+    fields = spoken.parsed.fields if spoken.parsed else {}
+    octets = f"{spoken.unit.end - spoken.unit.start:,} octets"
+    if number == numbers.KEXINIT:
+        more = ", and a guessed key exchange packet follows" if fields.get("first_kex_packet_follows") else ""
+        return f"proposes algorithms ({name}, {octets}){more}"
+    if number == numbers.NEWKEYS:
+        return f"switches to encryption ({name})"
+    if number == numbers.DISCONNECT:
+        reason = fields["description"]
+        said = f': "{shorten(str(reason))}"' if reason else ", without a text"
+        return f"disconnects with reason {fields['reason']} {fields['name']}{said}"
+    if fields.get("wrong_guess"):
+        return f"had guessed a key exchange packet ({name}); the guess was wrong and the other side ignores it"
+    if spoken.kex is not None and "K_S" in spoken.kex:
+        shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
+        return f"shows its host key {shown} and signs the exchange ({name}, {octets})"
+    if "GEX_REQUEST" in name:
+        return f"asks for a Diffie-Hellman group of {_sizes(fields)} bits ({name})"
+    if "GEX_GROUP" in name:
+        return f"offers a group of {fields.get('p_bits')} bits ({name})"
+    if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and spoken.kex is not None:
+        return f"sends its part of the key exchange ({name}, {octets})"
+    if number == numbers.IGNORE:
+        return f"sends a message to be ignored ({name}, {octets})"
+    if number == numbers.DEBUG:
+        return f'sends a debug message: "{shorten(str(fields["message"]))}" ({name})'
+    if number == numbers.UNIMPLEMENTED:
+        return f"did not understand packet {fields['sequence_number']} ({name})"
+    return f"sends {name} ({octets})"
+
+
+def _sizes(fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
+    if "min" in fields:
+        return f"{fields['min']} to {fields['max']}, best {fields['n']},"
+    return str(fields.get("n"))

@@ -1,0 +1,70 @@
+"""Every bound of the program, in one place, each with its reason.
+
+A capture is hostile input: whatever stands in it, memory and time stay below what these numbers allow. A limit that was
+hit is told in the report; nothing is dropped in silence.
+"""
+
+from typing import Final
+
+# --- reading files ---------------------------------------------------------------------------------------------------
+
+BLOCK_BYTES: Final = 4 << 20
+"""Bytes read from a source at a time: large enough that NumPy's fixed costs vanish, small enough to stay in the cache."""
+
+MAX_CAPTURED_BYTES: Final = 256 << 10
+"""Longest frame believed. libpcap's MAXIMUM_SNAPLEN; a longer one means a damaged or lying record header."""
+
+MAX_PCAPNG_BLOCK_BYTES: Final = 16 << 20
+"""Longest pcapng block believed (Wireshark's limit is the same size). Unknown blocks may be long, but not for ever."""
+
+MAX_INTERFACES: Final = 4096
+"""Interfaces remembered in one pcapng file. Every one costs an object; real files have a handful."""
+
+MAX_NOTICES: Final = 100
+"""Notices kept of each kind of container trouble; a broken file could make one per frame."""
+
+# --- connections -----------------------------------------------------------------------------------------------------
+
+MAX_CONNECTIONS: Final = 1_000_000
+"""Connections held at once. The least recently active one is ended (and says so) when a new one would exceed this."""
+
+MAX_CANDIDATES: Final = 200_000
+"""Connections on other ports that are watched until their first bytes tell whether they speak SSH."""
+
+HANDSHAKE_BYTES: Final = 256 << 10
+"""In-order bytes kept of each direction. A handshake has 2 to 10 kB; tarpits, thousand-name lists and GEX stay below."""
+
+OUT_OF_ORDER_BYTES: Final = 128 << 10
+"""Bytes kept of each direction while an earlier segment is missing: two 64 KiB windows."""
+
+MAX_PIECES: Final = 16384
+"""Segments with octets kept of each direction: a peer may send its handshake an octet at a time, but not for ever."""
+
+MAX_EVENTS: Final = 512
+"""Segments remembered one by one in each connection (a handshake has some 20); beyond it they are only counted."""
+
+QUIET_AFTER_EVENTS: Final = 256
+"""Segments remembered in a connection whose both directions are encrypted before it is only counted: enough to see how
+authentication went, little enough that a transfer costs nothing."""
+
+# --- the protocol ----------------------------------------------------------------------------------------------------
+
+MAX_IDENTIFICATION_LINE: Final = 8192
+"""Longest line looked at before or as an identification string: OpenSSH's limit since 8.0 (RFC 4253 §4.2 allows 255)."""
+
+MAX_PRE_IDENTIFICATION_LINES: Final = 1024
+"""Lines accepted before the identification string: OpenSSH's limit."""
+
+MAX_PACKET_LENGTH: Final = 256 << 10
+"""Longest packet_length believed before NEWKEYS: OpenSSH's limit (RFC 4253 §6.1 demands 35000 to be accepted)."""
+
+MAX_MESSAGES: Final = 512
+"""Messages kept of each direction; a tarpit or a fuzzer may send lines and packets for ever."""
+
+MAX_NAMES: Final = 4096
+"""Names shown of one name-list; every known implementation has fewer than 100."""
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+SHOWN_TEXT: Final = 400
+"""Characters of a peer's text shown in one place; the JSON report has all of it."""

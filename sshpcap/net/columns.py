@@ -1,0 +1,266 @@
+"""The header fields of a whole block at once, for frames of the common shape.
+
+Common shape: IPv4 without options or fragments, or IPv6 without extension headers, directly over a link type without
+tags, carrying TCP, with the whole TCP header captured. What may carry TCP in another shape is left to `decode`; what
+cannot is counted here and never becomes an object. Must not know: connections.
+
+Fields are loaded with stride-1 views of 16- and 32-bit words: one gather a field, at any octet offset.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
+from sshpcap.net.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, LINK_TYPES, NULL_IPV4, NULL_IPV6
+
+Mask = npt.NDArray[np.bool_]
+UInt64s = npt.NDArray[np.uint64]
+
+# Protocols whose frames cannot hold TCP for us: UDP, IGMP, OSPF, VRRP, SCTP … are counted, not decoded.
+_TCP: Final = 6
+_UDP: Final = 17
+_ICMP: Final = 1
+_ICMP6: Final = 58
+_EXTENSIONS: Final = (0, 43, 44, 51, 60, 135)
+
+# Odd multipliers of SplitMix64 and xxHash: they spread addresses and ports over 64 bits. Not secret, and need not be:
+# whoever acts on equal keys compares the addresses themselves.
+_MIX: Final = tuple(np.uint64(m) for m in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB,
+                                           0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))  # fmt: skip
+
+
+class Columns(NamedTuple):
+    """One row per frame of the common shape; `row` points into the block."""
+
+    row: Int64s
+    version: Int64s
+    """4 or 6."""
+    address_at: Int64s
+    """Where the source address stands in the buffer; the destination follows it."""
+    tcp_at: Int64s
+    seq: Int64s
+    ack: Int64s
+    flags: Int64s
+    window: Int64s
+    source_port: Int64s
+    destination_port: Int64s
+    payload_at: Int64s
+    length: Int64s
+    """Payload octets on the wire."""
+    captured: Int64s
+    """Payload octets in the buffer."""
+    key: UInt64s
+    """Hash of the connection, the same for both directions."""
+
+
+class Shapes(NamedTuple):
+    """A block, sorted by shape."""
+
+    columns: Columns
+    rest: Int64s
+    """Rows that need `decode`."""
+    protocols: dict[str, int]
+    """How many frames of each protocol were set aside here."""
+
+
+class _Words(NamedTuple):
+    """Big-endian words at any octet offset."""
+
+    octets: Bytes
+    two: npt.NDArray[np.uint16]
+    four: npt.NDArray[np.uint32]
+
+    def at16(self, offset: Int64s) -> Int64s:
+        return self.two[offset].astype(np.int64)
+
+    def at32(self, offset: Int64s) -> Int64s:
+        return self.four[offset].astype(np.int64)
+
+
+def _words(octets: Bytes) -> _Words:
+    def view(kind: str, size: int) -> npt.NDArray[np.generic]:
+        return np.ndarray((max(0, len(octets) - size + 1),), dtype=kind, buffer=octets.data, strides=(1,))
+
+    return _Words(octets, view(">u2", 2), view(">u4", 4))  # type: ignore[arg-type]
+
+
+def read_columns(block: FrameBlock) -> Shapes:
+    """Sort the frames of a block by shape and read the headers of the common one."""
+    words = _words(block.buffer)
+    ethertype, network = _network_layer(block, words)
+    end = block.offset + block.captured
+    protocols = {
+        "arp": int(np.count_nonzero(ethertype == ETHERTYPE_ARP)),
+        "unreadable": 0,
+        "udp": 0,
+        "other": 0,
+    }
+    tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
+    tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
+    neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6) & (ethertype != ETHERTYPE_ARP)
+    columns, rest = _tcp(words, tcp4, tcp6, network, end)
+    every_rest = np.concatenate((rest4, rest6, rest, np.flatnonzero(neither)))
+    every_rest.sort()
+    return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count})
+
+
+def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
+    """Ethertype (0 where it needs `decode`) and offset of the network layer of every frame."""
+    ethertype = np.zeros(len(block.number), dtype=np.int64)
+    network = np.zeros(len(block.number), dtype=np.int64)
+    for number in np.unique(block.link_type).tolist():
+        link = LINK_TYPES.get(number)
+        if link is None:
+            continue
+        # 20 octets hold the smallest IPv4 header; shorter frames go the slow way.
+        rows = np.flatnonzero((block.link_type == number) & (block.captured >= link.network_at + 20))
+        start = block.offset[rows]
+        network[rows] = start + link.network_at
+        if link.ethertype_at is not None:
+            ethertype[rows] = words.at16(start + link.ethertype_at)
+            continue
+        version = words.octets[start + link.network_at] >> 4
+        if number in (0, 108):
+            family = words.at32(start)
+            family = np.where(family >= 1 << 16, words.octets[start], family)
+            version = np.where(np.isin(family, tuple(NULL_IPV4)), 4, np.where(np.isin(family, tuple(NULL_IPV6)), 6, 0))
+        elif number in (228, 229):
+            version = np.full(len(rows), 4 if number == 228 else 6)
+        ethertype[rows] = np.where(version == 4, ETHERTYPE_IPV4, np.where(version == 6, ETHERTYPE_IPV6, 0))
+    return ethertype, network
+
+
+_Candidates = tuple[Int64s, Int64s, Int64s]  # rows, offset of the TCP header, TCP octets by the IP header
+
+
+def _ipv4(
+    words: _Words, rows: Int64s, network: Int64s, end: Int64s, protocols: dict[str, int]
+) -> tuple[_Candidates, Int64s]:
+    at = network[rows]
+    plain = (words.octets[at] == 0x45) & (words.at16(at + 6) & 0x3FFF == 0)
+    protocol = np.where(plain, words.octets[at + 9], -1)
+    total = words.at16(at + 2)
+    tcp = (protocol == _TCP) & (total >= 40) & (end[rows] >= at + 40)
+    skip = plain & (protocol != _TCP) & (protocol != _ICMP)
+    _count(protocols, protocol[skip])
+    return (rows[tcp], at[tcp] + 20, total[tcp] - 20), rows[~tcp & ~skip]
+
+
+def _ipv6(
+    words: _Words, rows: Int64s, network: Int64s, end: Int64s, protocols: dict[str, int]
+) -> tuple[_Candidates, Int64s]:
+    at = network[rows]
+    whole = end[rows] >= at + 60
+    short, rows, at = rows[~whole], rows[whole], at[whole]
+    plain = words.octets[at] >> 4 == 6
+    protocol = np.where(plain, words.octets[at + 6], -1)
+    length = words.at16(at + 4)
+    tcp = (protocol == _TCP) & (length >= 20)
+    skip = plain & ~np.isin(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
+    _count(protocols, protocol[skip])
+    return (rows[tcp], at[tcp] + 40, length[tcp]), np.concatenate((short, rows[~tcp & ~skip]))
+
+
+def _count(protocols: dict[str, int], skipped: Int64s) -> None:
+    udp = int(np.count_nonzero(skipped == _UDP))
+    protocols["udp"] += udp
+    protocols["other"] += len(skipped) - udp
+
+
+def _tcp(
+    words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, end: Int64s
+) -> tuple[Columns, Int64s]:
+    """Read the TCP headers; rows whose header is not wholly there or contradicts the IP length go to `rest`."""
+    row, at, length = (np.concatenate(pair) for pair in zip(tcp4, tcp6, strict=True))
+    order = np.argsort(row, kind="stable")
+    row, at, length = row[order], at[order], length[order]
+    header = (words.octets[at + 12] >> 4).astype(np.int64) * 4
+    good = (header >= 20) & (header <= length) & (at + header <= end[row])
+    rest = row[~good]
+    row, at, length, header = row[good], at[good], length[good], header[good]
+    version = np.where(at - network[row] == 20, 4, 6)
+    address_at = at - np.where(version == 4, 8, 32)
+    payload_at = at + header
+    length = length - header
+    columns = Columns(
+        row=row,
+        version=version,
+        address_at=address_at,
+        tcp_at=at,
+        seq=words.at32(at + 4),
+        ack=words.at32(at + 8),
+        flags=words.octets[at + 13].astype(np.int64),
+        window=words.at16(at + 14),
+        source_port=words.at16(at),
+        destination_port=words.at16(at + 2),
+        payload_at=payload_at,
+        length=length,
+        captured=np.minimum(length, end[row] - payload_at),
+        key=_keys(words, version, address_at, at),
+    )
+    return columns, rest
+
+
+def _keys(words: _Words, version: Int64s, address_at: Int64s, tcp_at: Int64s) -> UInt64s:
+    """Hash of both endpoints, each on its own and then added, so that the direction does not matter."""
+    key = np.zeros(len(version), dtype=np.uint64)
+    for protocol, size in ((4, 4), (6, 16)):
+        rows = np.flatnonzero(version == protocol)
+        if not len(rows):
+            continue
+        for side in (0, 1):
+            mixed = words.two[tcp_at[rows] + 2 * side].astype(np.uint64) * _MIX[4]
+            for word in range(size // 4):
+                address = words.four[address_at[rows] + side * size + 4 * word].astype(np.uint64)
+                mixed = (mixed ^ address) * _MIX[word]
+                mixed ^= mixed >> np.uint64(29)
+            key[rows] += mixed
+    return key
+
+
+def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
+    """The same hash for endpoints that are known already."""
+    keys = np.zeros(len(pairs), dtype=np.uint64)
+    for size in (4, 16):
+        places = [place for place, pair in enumerate(pairs) if len(pair[0].address) == size]
+        if not places:
+            continue
+        for side in (0, 1):
+            octets = np.frombuffer(b"".join(pairs[place][side].address for place in places), dtype=">u4")
+            address = octets.reshape(len(places), size // 4).astype(np.uint64)
+            mixed = np.array([pairs[place][side].port for place in places], dtype=np.uint64) * _MIX[4]
+            for word in range(size // 4):
+                mixed = (mixed ^ address[:, word]) * _MIX[word]
+                mixed ^= mixed >> np.uint64(29)
+            keys[places] += mixed
+    return keys
+
+
+def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
+    """The segment of one row of the columns."""
+    octets = block.buffer.data
+    row = int(columns.row[place])
+    address_at, tcp_at = int(columns.address_at[place]), int(columns.tcp_at[place])
+    size = 4 if columns.version[place] == 4 else 16
+    payload_at = int(columns.payload_at[place])
+    source = Endpoint(bytes(octets[address_at : address_at + size]), int(columns.source_port[place]))
+    destination = Endpoint(
+        bytes(octets[address_at + size : address_at + 2 * size]), int(columns.destination_port[place])
+    )
+    return Segment(
+        frame=int(block.number[row]),
+        time=int(block.time[row]),
+        source=source,
+        destination=destination,
+        seq=int(columns.seq[place]),
+        ack=int(columns.ack[place]),
+        flags=int(columns.flags[place]),
+        window=int(columns.window[place]),
+        ttl=octets[address_at - 4] if size == 4 else octets[address_at - 1],
+        ip_id=octets[address_at - 8] << 8 | octets[address_at - 7] if size == 4 else -1,
+        options=bytes(octets[tcp_at + 20 : payload_at]),
+        payload=bytes(octets[payload_at : payload_at + int(columns.captured[place])]),
+        length=int(columns.length[place]),
+    )

@@ -1,0 +1,126 @@
+"""What a rule is, and the few words that all rules share.
+
+A rule is a pure function from a session to findings. It sees results only, never packets. Its module's docstring is its
+page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be wrong, what
+to do, references.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
+
+
+class Rule(NamedTuple):
+    """One diagnosis."""
+
+    id: str
+    title: str
+    severity: Severity
+    check: Callable[[Session], Iterator[Finding]]
+    fallback: bool = False
+    """Only asked when no other rule has found an error: it describes rather than explains."""
+
+
+def first(session: Session, sender: Who, *names: str) -> Message | None:
+    """The first message of a side with one of these names."""
+    return next((m for m in session.messages if m.sender == sender and m.name in names), None)
+
+
+def shown(message: Message, what: str) -> Evidence:
+    """A message as evidence."""
+    return Evidence(frame=message.frame, what=what, bytes=message.bytes)
+
+
+def closing(session: Session) -> Evidence | None:
+    """The frame that ended the connection as evidence."""
+    close = session.close
+    if close.frame is None:
+        return None
+    what = {
+        "fin": f"FIN from the {close.by}",
+        "rst": "RST" if close.by in ("network", "unknown") else f"RST from the {close.by}",
+        "icmp": "ICMP error",
+        "silence": "the last frame of the connection",
+        "capture_end": "the last frame of the connection",
+        "never_opened": "the last SYN",
+    }[close.how]
+    return Evidence(frame=close.frame, what=what)
+
+
+def with_close(session: Session, *evidence: Evidence | None) -> tuple[Evidence, ...]:
+    """Evidence in the order of the frames, the close included."""
+    every = {item.frame: item for item in (closing(session), *evidence) if item is not None}
+    return tuple(every[frame] for frame in sorted(every))
+
+
+def after_what(session: Session) -> str:
+    """How long after the last step of the handshake the connection was closed: " 0.4 ms after frame 9"."""
+    waiting = session.awaited
+    if waiting is None or session.close.how not in ("fin", "rst"):
+        return ""
+    if session.close.frame is not None and waiting.since_frame > session.close.frame:
+        return ""
+    return f", {duration(waiting.waited.ns)} after frame {waiting.since_frame}"
+
+
+def how_it_ended(session: Session) -> str:
+    """The end of the connection as a clause."""
+    close = session.close
+    who = {"network": "something on the path", "unknown": "nobody"}.get(close.by, f"the {close.by}")
+    if close.how == "fin":
+        return f"{who} closed the connection (FIN, frame {close.frame}{after_what(session)})"
+    if close.how == "rst":
+        return f"{who} reset the connection (RST, frame {close.frame}{after_what(session)})"
+    if close.how == "icmp":
+        return f"an ICMP error ended the attempt (frame {close.frame})"
+    if close.how == "silence":
+        return f"nobody closed it: nothing more was captured after frame {close.frame}"
+    if close.how == "never_opened":
+        return "the connection never opened"
+    return f"the capture ends at frame {close.frame} with the connection open"
+
+
+def duration(ns: int) -> str:
+    """A duration for people: two or three digits and a unit."""
+    if ns < 1_000:
+        return f"{ns} ns"
+    if ns < 1_000_000:
+        return f"{ns / 1_000:.3g} µs"
+    if ns < 1_000_000_000:
+        return f"{ns / 1_000_000:.3g} ms"
+    seconds = ns / 1_000_000_000
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+    return f"{seconds / 3600:.1f} h"
+
+
+def listed(names: tuple[str, ...], limit: int = 6) -> str:
+    """A list of algorithm names for a sentence."""
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def server_place(session: Session) -> str:
+    """Server address and port as OpenSSH's messages name them."""
+    return f"{session.server.address} port {session.server.port}"
+
+
+def client_place(session: Session) -> str:
+    """Client address and port as sshd's log names them."""
+    return f"{session.client.address} port {session.client.port}"
+
+
+def server_said_nothing(session: Session) -> bool:
+    """No octet of the server is in the capture, and none was lost by it."""
+    return not session.server.identification and not session.server.pre_identification and session.tcp.server.bytes == 0
+
+
+def lost_to_the_capture(session: Session) -> bool:
+    """Octets of the handshake are missing in the capture, so that absence proves nothing."""
+    cover = session.coverage
+    return bool(cover.gaps or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit)

@@ -1,0 +1,108 @@
+"""Connection refused.
+
+What it means
+    The client asked for a TCP connection and was told no: with a RST, or with an ICMP error. SSH never began.
+
+How it is known
+    A RST that acknowledges exactly the client's SYN, or an ICMP error that quotes it. Wireshark shows both beside
+    the SYN.
+
+When it may be wrong
+    That the attempt was refused is certain. Who refused is not: a firewall can send a RST in the server's name. An
+    ICMP error names its sender; one from another address than the server's comes from a router or firewall on the way.
+
+What to do
+    On the server: is sshd running, and on this address and port? `systemctl status ssh`, `ss -ltnp 'sport = :22'`,
+    `sshd -t`. On the client: the right host and port? For an ICMP error: ask whoever owns the address that sent it.
+
+References
+    RFC 9293 §3.5.2; RFC 792; RFC 1812 §5.2.7; RFC 4443 §3.1
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, server_place, with_close
+
+ID = "connection-refused"
+TITLE = "Connection refused"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire on a SYN that was answered with RST or an ICMP error."""
+    close = session.close
+    if session.outcome != "refused" or close.how not in ("rst", "icmp") or session.stage != "tcp":
+        return
+    place = server_place(session)
+    if close.how == "rst":
+        summary = f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
+        message = f"ssh: connect to host {place}: Connection refused"
+    else:
+        icmp = next((entry.text for entry in session.timeline if entry.frame == close.frame), "ICMP error")
+        whose = "the server's own address" if close.by == "server" else "an address that is not the server's"
+        summary = (
+            f"The connection to {place} was refused by an ICMP error from {whose} (frame {close.frame}: "
+            f"{icmp.removeprefix('ICMP error: ')})."
+        )
+        message = f"ssh: connect to host {place}: {_openssh(icmp)}"
+    first = session.tcp.client.first_frame
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high",
+        party=close.by,
+        title=TITLE,
+        summary=summary,
+        evidence=with_close(session, Evidence(frame=first, what="the first SYN") if first else None),
+        expected_messages={
+            "openssh_client": message,
+            "putty": "Network error: Connection refused" if close.how == "rst" else "Network error",
+            "paramiko": f"Unable to connect to port {session.server.port} on {session.server.address}",
+        },
+        causes=_CAUSES[close.how],
+        remedies=_REMEDIES[close.how],
+    )
+
+
+def _openssh(icmp: str) -> str:
+    """What OpenSSH on Linux prints for each code (measured with real errors in the lab)."""
+    for words, message in (
+        ("port unreachable", "Connection refused"),
+        ("protocol unreachable", "Protocol not available"),
+        ("network", "Network is unreachable"),
+        ("no route", "Network is unreachable"),
+    ):
+        if words in icmp:
+            return message
+    return "No route to host"
+
+
+_CAUSES = {
+    "rst": (
+        "sshd is not running, or failed at its start",
+        "sshd listens on another port or another address",
+        "a firewall rejects with a TCP reset",
+        "a port forwarding or container without a target",
+    ),
+    "icmp": (
+        "a firewall rejects the connection (administratively prohibited; port unreachable is what iptables and fail2ban "
+        "send by default)",
+        "the host is down and its router says so (host unreachable, about 3 s after the first SYN)",
+        "a route is missing (network unreachable)",
+    ),
+}
+_REMEDIES = {
+    "rst": (
+        Remedy(side="server", action="see whether sshd runs and where it listens",
+               command="systemctl status ssh; ss -ltnp | grep sshd"),
+        Remedy(side="server", action="check the configuration before a restart", command="sshd -t"),
+        Remedy(side="client", action="check host name and port", command="ssh -G HOST | grep -E '^(hostname|port) '"),
+    ),
+    "icmp": (
+        Remedy(side="network", action="find the rule or the missing route on the host that sent the ICMP error",
+               command="nft list ruleset"),
+        Remedy(side="server", action="see whether a ban is active", command="fail2ban-client status sshd"),
+    ),
+}  # fmt: skip
+
+RULE = Rule(ID, TITLE, "error", check)

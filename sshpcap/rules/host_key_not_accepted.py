@@ -1,0 +1,124 @@
+"""Closed after the host key was shown.
+
+What it means
+    The server showed its host key and signed the key exchange; the client did not go on. Clients do that when the host key is
+    not the one they know (changed, or unknown and strict), when the user says no, when a host certificate does not fit,
+    or when the key is too short. Users see "Host key verification failed." or a warning that the key has changed.
+
+How it is known
+    The server's key exchange reply with the host key is in the capture; SSH_MSG_NEWKEYS of the client, its consent, is
+    not; the client closed.
+
+When it may be wrong
+    That the client gave up after it had seen the host key is certain. That the key is the reason is not: an invalid
+    signature (octets changed on the path, a broken server) looks exactly the same, and cannot be checked from a capture.
+    Programs on libraries such as paramiko and libssh2 check the key after NEWKEYS; with them this finding does not appear.
+
+What to do
+    Compare the fingerprint below with that of the server, by another way than this network
+    (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on its console). If the server really has a new key: `ssh-keygen -R HOST`
+    (PuTTY: accept the new key, or delete its entry under SshHostKeys in the registry), then connect again and check the
+    fingerprint. If it has not: somebody stands between.
+
+References
+    RFC 4251 §4.1; RFC 4253 §8; ssh(1), VERIFYING HOST KEYS; ssh-keygen(1), -R
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, HostKey, Remedy, Session, Timestamp
+from sshpcap.rules.base import Rule, duration, first, how_it_ended, with_close
+
+ID = "host-key-not-accepted"
+TITLE = "Closed after the host key was shown"
+
+_AUTOMATIC_NS = 500_000_000
+_HUMAN_NS = 1_000_000_000
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the client left between the host key and its own NEWKEYS."""
+    key, close = session.host_key, session.close
+    if key is None or session.stage == "encrypted" or close.by != "client" or close.how not in ("fin", "rst"):
+        return
+    if first(session, "client", "SSH_MSG_NEWKEYS") or session.coverage.gaps or session.coverage.one_sided:
+        return
+    ended = close.disconnect.frame if close.disconnect else close.frame
+    if ended is not None and ended < key.frame:
+        return
+    shown_at = next(m for m in session.messages if m.frame == key.frame and m.sender == "server")
+    delay = close.time.ns - shown_at.time.ns if close.time else 0
+    said = f' It said why: "{close.disconnect.description}".' if close.disconnect and close.disconnect.description else ""
+    size = f" of {key.bits} bits" if key.bits else ""
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high",
+        party="client",
+        title=TITLE,
+        summary=f"The server showed its host key (frame {key.frame}: {key.type}{size}, {key.sha256}); the client did not accept the key "
+        f"exchange and {how_it_ended(session)}.{said} {_pace(delay)}",
+        evidence=with_close(
+            session,
+            Evidence(frame=key.frame, what=f"host key {key.type} {key.sha256}", bytes=shown_at.bytes),
+            Evidence(frame=close.disconnect.frame, what="SSH_MSG_DISCONNECT") if close.disconnect else None,
+        ),
+        expected_messages={
+            "openssh_client": "Host key verification failed.",
+            "openssh_client_changed_key": "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
+            "putty": "WARNING - POTENTIAL SECURITY BREACH! / Connection abandoned. / "
+            "Cannot confirm a host key in batch mode",
+            "dropbear": f"{key.type} host key mismatch / Didn't validate host key",
+            "asyncssh": "Host key is not trusted",
+            "sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]",
+        },
+        causes=tuple(_causes(session, key, delay)),
+        remedies=_remedies(session, key),
+    )
+
+
+def _pace(delay: int) -> str:
+    if delay < _AUTOMATIC_NS:
+        return f"It took {duration(delay)}: a decision of the program, not of a person."
+    if delay >= _HUMAN_NS:
+        return f"It took {duration(delay)}: long enough for a person at a prompt."
+    return f"It took {duration(delay)}."
+
+
+def _causes(session: Session, key: HostKey, delay: int) -> Iterator[str]:
+    certificate = key.certificate
+    if certificate is not None:
+        now: Timestamp = session.start
+        if certificate.type != "host":
+            yield f"the certificate is a {certificate.type} certificate, not one for a host"
+        if certificate.valid_before is not None and now >= certificate.valid_before:
+            yield f"the certificate had expired (valid until {certificate.valid_before})"
+        if certificate.valid_after is not None and now < certificate.valid_after:
+            yield f"the certificate was not valid yet (valid from {certificate.valid_after})"
+        principals = ", ".join(certificate.principals) or "none at all"
+        yield f"the name that the user typed is not among the certificate's principals ({principals})"
+    if key.type.startswith("ssh-rsa") and key.bits is not None and key.bits < 2048:
+        yield f"the RSA key has only {key.bits} bits, fewer than the client may require (RequiredRSASize)"
+    if delay >= _HUMAN_NS:
+        yield "the user was asked about an unknown key and said no, or gave up"
+    yield "the key differs from the one in known_hosts: server reinstalled, address reused, several servers behind one name"
+    yield "the key is unknown and the client is strict, or cannot ask (batch mode)"
+    yield "somebody stands between client and server"
+    yield "the signature was invalid: octets of the handshake were changed on the way"
+
+
+def _remedies(session: Session, key: HostKey) -> tuple[Remedy, ...]:
+    host = session.server.address if session.server.port == 22 else f"[{session.server.address}]:{session.server.port}"
+    return (
+        Remedy(side="server", action=f"compare with the real key, on the server's console; the capture shows {key.sha256}",
+               command="for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done"),
+        Remedy(side="client", action="only if that is the server's key: forget the old one (also under the host's name), then connect again",
+               command=f"ssh-keygen -R '{host}'", risk="without the comparison this accepts whoever answers"),
+        Remedy(side="client", action="PuTTY: accept the new key in its dialog after the comparison, or delete the entry under "
+               r"HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\SshHostKeys", risk="the same"),
+        Remedy(side="client", action="automation: provide the key beforehand, or accept first keys only. ssh_config:",
+               command="StrictHostKeyChecking accept-new", risk="the first connection is not verified"),
+    )  # fmt: skip
+
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,79 @@
+"""The server's waiting time ran out.
+
+What it means
+    The server closed a connection on which the client had to make the next step and did not. Servers limit the time until a
+    login is complete: LoginGraceTime of sshd (120 s by default; 0 to 4 s more since OpenSSH 9.9), 300 s in Dropbear.
+
+How it is known
+    The server closed first, the client was the one to move, and the time since the connection was opened fits.
+
+When it may be wrong
+    That the server closed while the client was to move is certain. That its time limit was the reason is an
+    inference: high confidence when the time is a known default, medium otherwise, because the limit can be configured and is not in
+    the capture.
+
+What to do
+    Find out why the client was slow: a prompt that nobody answered, a hung program, a proxy that opens connections ahead of time. The
+    limit is `LoginGraceTime` in sshd_config.
+
+References
+    sshd_config(5), LoginGraceTime; OpenSSH 9.9 release notes
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, client_place, duration, how_it_ended, lost_to_the_capture, server_said_nothing, with_close
+
+ID = "login-grace-time"
+TITLE = "The server's waiting time ran out"
+
+_SHORTEST = 2.0
+_KNOWN = (
+    (119.5, 125.5, "the default LoginGraceTime of sshd, 120 s"),
+    (299.0, 302.0, "Dropbear's limit of 300 s"),
+    (599.5, 602.0, "the LoginGraceTime of old sshd versions, 600 s"),
+)
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the server closed while the client had to move, after a long wait."""
+    close, waiting = session.close, session.awaited
+    if close.by != "server" or close.how not in ("fin", "rst") or session.outcome != "failed" or close.time is None:
+        return
+    if waiting is None or waiting.party == "server" or waiting.waited.seconds < _SHORTEST or close.disconnect:
+        return
+    if server_said_nothing(session) or session.client.unreadable or session.coverage.midstream:
+        return
+    if session.negotiation is not None and not session.negotiation.agreed:
+        return
+    age = close.time.ns - session.start.ns
+    known = next((words for low, high, words in _KNOWN if low <= age / 1e9 <= high), None)
+    fits = f", {known}" if known else ""
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="medium" if known is None or lost_to_the_capture(session) else "high",
+        party="client",
+        title=TITLE,
+        summary=f"The client had to send {waiting.what} and did not for {duration(waiting.waited.ns)}; {how_it_ended(session)}, "
+        f"{duration(age)} after the connection was opened{fits}.",
+        evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake")),
+        expected_messages={
+            "openssh_client": f"Connection closed by {session.server.address} port {session.server.port}",
+            "sshd_log": f"Timeout before authentication for {client_place(session)} (some Debian versions log nothing)",
+        },
+        causes=(
+            "the client's program hangs, or a person did not answer a prompt in time",
+            "a scanner, or a proxy that opens connections ahead of time",
+            "the client's packets do not reach the server",
+        ),
+        remedies=(
+            Remedy(side="client", action="find out what the client waited for", command="ssh -vvv HOST"),
+            Remedy(side="server", action="give logins more time. sshd_config:", command="LoginGraceTime 300",
+                   risk="unauthenticated connections occupy places for longer"),
+        ),
+    )  # fmt: skip
+
+
+RULE = Rule(ID, TITLE, "error", check)

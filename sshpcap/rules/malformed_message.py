@@ -1,0 +1,96 @@
+"""A side broke the protocol.
+
+What it means
+    Octets that are neither an identification string nor an SSH packet stand where one should be, or a message contradicts itself.
+    The receiver gives up, often with a number that nobody understands: "Bad packet length 1231976033" is the text "Inva" read as
+    a length.
+
+How it is known
+    The octets are in the capture; the finding names the frame, the place in the stream, and what a receiver reads there.
+
+When it may be wrong
+    That these octets are not what RFC 4253 demands is certain when the capture is complete. Who put them there is not: the program
+    at that address, or something between.
+
+What to do
+    If they are text, read it: servers explain themselves that way ("Invalid SSH identification string." usually means that
+    something in front of the server sent a line first, such as a PROXY header). Otherwise capture at both ends and compare.
+
+References
+    RFC 4253 §4.2, §6
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Party, Remedy, Session, Who
+from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
+from sshpcap.ssh import plain_text
+
+ID = "malformed-message"
+TITLE = "A side broke the protocol"
+_SHOWN = 80
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire on octets that could not be cut, or on a message that could not be parsed."""
+    if session.stage == "encrypted":
+        return
+    sides: tuple[tuple[Who, Party], ...] = (("client", session.client), ("server", session.server))
+    for who, party in sides:
+        if party.identification is None:
+            continue  # not-an-ssh-client, not-an-ssh-server
+        malformed = next((m for m in session.messages if m.kind == "malformed" and m.sender == who), None)
+        odd = party.unreadable
+        if odd is not None and odd.packet_length is not None:
+            text = odd.text if len(odd.text) <= _SHOWN else odd.text[:_SHOWN] + "…"
+            said = next((m for m in session.messages if m.kind == "text" and m.sender == who), None)
+            complaint = plain_text.complaint(str(said.fields["text"])) if said else None
+            if complaint and not session.server.kexinit:
+                continue  # the answer to a bad identification string: other findings have it
+            meaning = f" That is plain text: {complaint.meaning}." if complaint else ""
+            yield _finding(
+                session,
+                who,
+                f'Where a packet of the {who} should begin stand the octets "{text}" (frame {odd.frame}); a receiver takes the first four for a '
+                f"packet length of {odd.packet_length}.{meaning}",
+                Evidence(frame=odd.frame, what=odd.reason, bytes=odd.bytes),
+                odd.packet_length,
+            )
+        elif malformed is not None and malformed.name != "identification":
+            reason = f"{malformed.fields.get('malformed_field')}: {malformed.fields.get('malformed_reason')}"
+            yield _finding(
+                session,
+                who,
+                f"The {who}'s {malformed.name} (frame {malformed.frame}) contradicts itself: {reason}.",
+                Evidence(frame=malformed.frame, what=reason, bytes=malformed.bytes),
+                None,
+            )
+
+
+def _finding(session: Session, who: Who, what: str, evidence: Evidence, length: int | None) -> Finding:
+    messages = {}
+    if length is not None:
+        messages = {
+            "openssh": f"Bad packet length {length}. / ssh_dispatch_run_fatal: Connection to {server_place(session)}: "
+            "message authentication code incorrect",
+            "putty": "Incoming packet was garbled on decryption",
+            "dropbear": f"Integrity error (bad packet size {length})",
+        }
+    return Finding(
+        id=ID,
+        severity="error",
+        confidence="medium" if session.coverage.gaps or session.coverage.midstream else "high",
+        party=who,
+        title=TITLE,
+        summary=f"{what} In the end {how_it_ended(session)}.",
+        evidence=with_close(session, evidence),
+        expected_messages=messages,
+        causes=(
+            f"the {who}'s address does not run an SSH program, or a broken one",
+            "a proxy or middlebox put octets into the stream",
+        ),
+        remedies=(Remedy(side="capture", action="capture at both ends and compare the streams octet by octet"),),
+    )
+
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,128 @@
+"""What the five rules "no common …" share: a slot of the negotiation without a match, in each direction it has."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sshpcap.model import Finding, Negotiation, Remedy, Session, Slot
+from sshpcap.rules.base import first, how_it_ended, listed, shown, with_close
+from sshpcap.ssh.algorithms import weakness
+from sshpcap.ssh.negotiate import real_methods
+
+_DIRECTIONS = {"client_to_server": "client to server", "server_to_client": "server to client"}
+
+
+class Kind(NamedTuple):
+    """One kind of algorithm, with the words that programs use for it."""
+
+    id: str
+    title: str
+    slots: tuple[str, ...]
+    noun: str
+    openssh: str
+    putty: str
+    dropbear: str
+    paramiko: str
+    asyncssh: str
+    option: str
+    """OpenSSH's option, client and server."""
+    query: str
+    """`ssh -Q` argument that lists what a client can do."""
+
+
+def check(session: Session, kind: Kind) -> Iterator[Finding]:
+    """One finding for a kind, over all its slots without a match."""
+    negotiation = session.negotiation
+    if negotiation is None or session.stage == "encrypted":
+        return
+    failed = tuple(slot for slot in kind.slots if slot in negotiation.failed)
+    if not failed:
+        return
+    slot: Slot = getattr(negotiation, failed[0])
+    client = first(session, "client", "SSH_MSG_KEXINIT")
+    server = first(session, "server", "SSH_MSG_KEXINIT")
+    evidence = with_close(
+        session,
+        shown(client, f"the client's offer: {listed(slot.client_offer, 20)}") if client else None,
+        shown(server, f"the server's offer: {listed(slot.server_offer, 20)}") if server else None,
+    )
+    yield Finding(
+        id=kind.id,
+        severity="error",
+        confidence="high",
+        party="unknown",
+        title=kind.title,
+        summary=(
+            f"Client and server share no {kind.noun}{_where(kind, failed)}: the client offers {listed(slot.client_offer)}; "
+            f"the server offers {listed(slot.server_offer)}. Neither can go on, and {how_it_ended(session)}."
+        ),
+        evidence=evidence,
+        expected_messages=_messages(session, kind, negotiation, slot),
+        causes=_causes(kind),
+        remedies=tuple(_remedies(session, kind, slot)),
+    )
+
+
+def _where(kind: Kind, failed: tuple[str, ...]) -> str:
+    if len(kind.slots) == 1 or len(failed) == 2:
+        return ""
+    return next(f" from {words}" for key, words in _DIRECTIONS.items() if failed[0].endswith(key))
+
+
+def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot) -> dict[str, str]:
+    """What programs print (verified texts: the support catalogue of the project's lab)."""
+    theirs = _as_sent(session.server.kexinit.kex_algorithms if session.server.kexinit else (), slot.server_offer, kind)
+    ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
+    server, client = session.server, session.client
+    return {
+        "openssh_client": f"Unable to negotiate with {server.address} port {server.port}: no matching {kind.openssh} found. "
+        f"Their offer: {theirs}",
+        "sshd_log": f"Unable to negotiate with {client.address} port {client.port}: no matching {kind.openssh} found. "
+        f"Their offer: {ours} [preauth]",
+        "putty": f"Couldn't agree a {kind.putty} (available: {theirs})",
+        "dropbear": f"No matching algo {kind.dropbear}",
+        "paramiko": kind.paramiko,
+        "asyncssh": kind.asyncssh,
+    }
+
+
+def _as_sent(kex_algorithms: tuple[str, ...], offer: tuple[str, ...], kind: Kind) -> str:
+    """OpenSSH prints the list as it was sent, pseudo-algorithms included."""
+    return ",".join(kex_algorithms if kind.id == "no-common-kex-algorithm" else offer)
+
+
+def _causes(kind: Kind) -> tuple[str, ...]:
+    return (
+        f"one side is old and knows only {kind.noun}s that the other has removed from its defaults",
+        "one side was hardened and offers a short list",
+        "a policy (FIPS mode, crypto-policies) narrows the list of one side",
+    )
+
+
+def _remedies(session: Session, kind: Kind, slot: Slot) -> Iterator[Remedy]:
+    server_has = [name for name in real_methods(slot.server_offer) if name and name != "none"]
+    client_has = [name for name in real_methods(slot.client_offer) if name and name != "none"]
+    if client_has:
+        best = _safest(client_has)
+        yield Remedy(
+            side="server",
+            action=f"offer a {kind.noun} that the client has (better: it keeps the client as it is). sshd_config:",
+            command=f"{kind.option} +{best}",
+            risk=weakness(best) or "only what the server's program supports can be added; `sshd -T` shows what is active",
+        )
+    if server_has:
+        best = _safest(server_has)
+        yield Remedy(
+            side="client",
+            action=f"allow the {kind.noun} that the server has, for this one host (OpenSSH client)",
+            command=f"ssh -o {kind.option}=+{best} {session.server.address}" + _port(session),
+            risk=weakness(best) or f"works only if the client's program supports it (`ssh -Q {kind.query}`)",
+        )
+
+
+def _safest(names: list[str]) -> str:
+    """The first name without a known weakness, else the first."""
+    return next((name for name in names if weakness(name) is None), names[0])
+
+
+def _port(session: Session) -> str:
+    return "" if session.server.port == 22 else f" -p {session.server.port}"

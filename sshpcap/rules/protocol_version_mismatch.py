@@ -1,0 +1,92 @@
+"""Protocol version mismatch.
+
+What it means
+    The two sides speak different major versions of the SSH protocol, or one announces a version that is none. SSH-1 is
+    obsolete and insecure; SSH-1.99 means "2.0 and 1.x" and is no mismatch.
+
+How it is known
+    From the protocol version fields of the identification strings, or from the server's "Protocol major versions differ."
+
+When it may be wrong
+    The versions are certain. A program may go on in spite of an unknown version (PuTTY does with 3.0); then there is no
+    failure here.
+
+What to do
+    Switch the SSH-1 side to version 2: `ip ssh version 2` on old Cisco devices (needs an RSA key of 768 bits or more), the protocol
+    setting in PuTTY (Connection > SSH). Where that cannot be done, an old client is the only way, and an insecure one.
+
+References
+    RFC 4253 §4.2, §5.1
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Finding, Identification, Remedy, Session
+from sshpcap.rules.base import Rule, client_place, first, how_it_ended, server_place, shown, with_close
+from sshpcap.ssh import plain_text
+
+ID = "protocol-version-mismatch"
+TITLE = "Protocol version mismatch"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the announced versions do not fit and no key exchange began."""
+    if session.stage not in ("identification", "tcp") and not _complained(session):
+        return
+    client, server = _major(session.client.identification), _major(session.server.identification)
+    malformed = [m for m in session.messages if m.kind == "malformed" and m.name == "identification"]
+    complained = _complained(session)
+    if (client is None or client == 2) and (server is None or server == 2) and not complained and not malformed:
+        return
+    greetings = [first(session, who, "identification") for who in ("client", "server")]
+    said = {m.sender: str(m.fields["text"]) for m in greetings if m is not None}
+    named = " and ".join(f'the {who} says "{text}"' for who, text in said.items())
+    complaint = f' The server explains: "{complained}".' if complained else ""
+    odd = "server" if server is not None and server != 2 else "client"
+    if malformed:
+        odd = malformed[0].sender
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high",
+        party="server" if odd == "server" else "client",
+        title=TITLE,
+        summary=f"The protocol versions do not fit: {named}.{complaint} In the end {how_it_ended(session)}.",
+        evidence=with_close(session, *(shown(m, "identification string") for m in greetings if m is not None)),
+        expected_messages={
+            "openssh_client": f"Protocol major versions differ: 2 vs. 1 / banner exchange: Connection to {server_place(session)}: "
+            "could not read protocol version",
+            "putty": "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1",
+            "sshd_log": f"Protocol major versions differ … / banner exchange: Connection from {client_place(session)}",
+            "paramiko": "Incompatible version (1.5 instead of 2.0)",
+        },
+        causes=("an old device that speaks only SSH-1", "a client that is configured for SSH-1 only"),
+        remedies=(
+            Remedy(side="server", action="switch the device to SSH-2 (old Cisco IOS)", command="ip ssh version 2"),
+            Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),
+        ),
+    )
+
+
+def _major(identification: Identification | None) -> int | None:
+    """Major version; 1.99 counts as 2; -1 where it is no number; None without an identification string."""
+    if identification is None:
+        return None
+    if identification.protocol_version == "1.99":
+        return 2
+    head = identification.protocol_version.partition(".")[0]
+    return int(head) if head.isascii() and head.isdigit() and len(head) < 4 else -1
+
+
+def _complained(session: Session) -> str | None:
+    for message in session.messages:
+        text = str(message.fields.get("text", ""))
+        if message.sender == "server" and text.startswith("Protocol major versions differ"):
+            return text
+    for text in session.server.pre_identification:
+        if text.startswith("Protocol major versions differ") and plain_text.complaint(text):
+            return text
+    return None
+
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,121 @@
+"""The handshake stood still.
+
+What it means
+    One side waited for the next step of the handshake and it did not come; then it gave up, or the capture shows nothing
+    more. The finding says whose step was missing and what came before.
+
+How it is known
+    RFC 4253 fixes who has to send what next. The last step is named with its frame, and the time from there to the end.
+    Acknowledgements tell whether the waiting side's own octets had arrived: acknowledged and unanswered means that
+    the other side's program did not react (its kernel did); not acknowledged and sent again means that they, or the
+    acknowledgements, did not get through.
+
+When it may be wrong
+    The wait is certain. What the other side did meanwhile is not in the capture, and when frames are missing the step
+    may have been made unseen.
+
+What to do
+    Acknowledged but unanswered: look at the other side's program (hung, stopped, out of memory, waiting for name
+    resolution, or a proxy without a backend). Not acknowledged: look at the path; if only full-size segments are lost, at the MTU (`ping -M do
+    -s 1472`). Capture at both ends to be sure.
+
+References
+    RFC 4253 §4.2, §7; RFC 9293 §3.8; RFC 2923 §2.1 (path MTU black holes)
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session, TcpSide
+from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, server_place, with_close
+
+ID = "stalled"
+TITLE = "The handshake stood still"
+
+WAIT_NS = 3_000_000_000
+_REPEATED = 2
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when somebody waited long for the other side, and gave up or is still waiting."""
+    waiting = session.awaited
+    if waiting is None or waiting.waited.ns < WAIT_NS:
+        return
+    gave_up = session.outcome == "failed" and session.close.how in ("fin", "rst") and session.close.by in ("client", "server")
+    # Whoever closes while the other side has to move gave up waiting; who closes in its own turn did something else.
+    if not (session.outcome == "stalled" or (gave_up and waiting.party not in (session.close.by, "unknown"))):
+        return
+    if gave_up and session.close.by == "server":
+        return  # login-grace-time
+    if session.client.unreadable or session.server.unreadable:
+        return
+    party = waiting.party
+    other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="medium" if lost_to_the_capture(session) or party == "unknown" else "high",
+        party=party,
+        title=TITLE,
+        summary=f"After frame {waiting.since_frame} nothing brought the handshake forward for {duration(waiting.waited.ns)}: "
+        f"{_missing(session)}.{_arrived(other)} In the end {how_it_ended(session)}.",
+        evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)),
+        expected_messages={
+            "openssh_client": f"Connection timed out during banner exchange / Connection to {server_place(session)} timed out",
+            "paramiko": "Error reading SSH protocol banner (after 15 s)",
+        },
+        causes=_causes(other, party),
+        remedies=(
+            Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
+            Remedy(side="server", action="look at the server's console and log at this time", command="journalctl -u ssh; dmesg | tail"),
+            Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10"),
+        ),
+    )
+
+
+def _missing(session: Session) -> str:
+    waiting = session.awaited
+    if waiting is None or waiting.party == "unknown":
+        return f"{waiting.what if waiting else 'the next step'} did not come"
+    if waiting.party == "client" and "consent" in waiting.what:
+        return "the client did not send SSH_MSG_NEWKEYS, its consent (a user may have been asked about the host key)"
+    return f"the {waiting.party} did not send {waiting.what}"
+
+
+def _arrived(waiting_side: TcpSide | None) -> str:
+    """Did what the waiting side had sent get through?"""
+    if waiting_side is None or waiting_side.unacknowledged is None:
+        return ""
+    if waiting_side.unacknowledged == 0:
+        return " What the waiting side had sent was acknowledged: it arrived, and the program did not answer."
+    if waiting_side.retransmissions >= _REPEATED:
+        return (
+            f" {waiting_side.unacknowledged:,} octets of the waiting side were sent again {waiting_side.retransmissions} times and never "
+            "acknowledged: they, or the acknowledgements, did not get through."
+        )
+    return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
+
+
+def _repeats(session: Session) -> list[Evidence]:
+    return [
+        Evidence(frame=entry.frame, what=f"the {entry.sender} {entry.text}")
+        for entry in session.timeline
+        if entry.kind == "retransmission" and entry.frame is not None
+    ][-3:]
+
+
+def _causes(waiting_side: TcpSide | None, party: str) -> tuple[str, ...]:
+    program = (
+        "the server's program hangs: stopped, swapping, waiting for name resolution, or a proxy without a backend"
+        if party == "server"
+        else "the client's program hangs, or waits for its user"
+    )
+    path = (
+        "segments are lost on the way; if only full-size ones are, a path MTU black hole",
+        "a firewall drops the connection's packets from here on",
+    )
+    if waiting_side is not None and waiting_side.unacknowledged:
+        return (*path, program)
+    return (program, *path)
+
+
+RULE = Rule(ID, TITLE, "error", check)

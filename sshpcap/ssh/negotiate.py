@@ -1,0 +1,126 @@
+"""The outcome of two proposals (RFC 4253 §7.1): a pure function, for every slot, failed ones included."""
+
+from typing import Final
+
+from sshpcap.model import Guess, KexInit, Negotiation, Slot, Who
+
+SLOTS: Final = (
+    "kex_algorithm",
+    "server_host_key_algorithm",
+    "encryption_client_to_server",
+    "encryption_server_to_client",
+    "mac_client_to_server",
+    "mac_server_to_client",
+    "compression_client_to_server",
+    "compression_server_to_client",
+)
+"""The slots of a negotiation, in the order in which OpenSSH looks at them within each kind."""
+
+_PSEUDO_NAMES: Final = frozenset(
+    (
+        "ext-info-c",  # RFC 8308 §2.1
+        "ext-info-s",
+        "kex-strict-c-v00@openssh.com",  # OpenSSH PROTOCOL §1.10
+        "kex-strict-s-v00@openssh.com",
+        "kexguess2@matt.ucc.asn.au",  # Dropbear
+    )
+)
+"""Names in the list of key exchange methods that announce something and are never chosen."""
+
+_AEAD: Final = frozenset(
+    (
+        "chacha20-poly1305@openssh.com",
+        "chacha20-poly1305",
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-gcm",
+        "aes256-gcm",
+        "AEAD_AES_128_GCM",  # RFC 5647
+        "AEAD_AES_256_GCM",
+    )
+)
+"""Ciphers that authenticate by themselves: the list of MACs of their direction is not consulted."""
+
+
+def real_methods(kex_algorithms: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in a list of key exchange methods that can be chosen."""
+    return tuple(name for name in kex_algorithms if name not in _PSEUDO_NAMES)
+
+
+def is_aead(cipher: str) -> bool:
+    """Whether a cipher needs no MAC."""
+    return cipher in _AEAD
+
+
+def negotiate(client: KexInit, server: KexInit) -> Negotiation:
+    """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`."""
+    slots = {
+        "kex_algorithm": _slot(real_methods(client.kex_algorithms), real_methods(server.kex_algorithms)),
+        "server_host_key_algorithm": _slot(client.server_host_key_algorithms, server.server_host_key_algorithms),
+    }
+    for direction in ("client_to_server", "server_to_client"):
+        cipher = _slot(*(getattr(side, f"encryption_algorithms_{direction}") for side in (client, server)))
+        mac_offers = tuple(getattr(side, f"mac_algorithms_{direction}") for side in (client, server))
+        slots[f"encryption_{direction}"] = cipher
+        slots[f"mac_{direction}"] = _implicit(cipher.chosen, *mac_offers) or _slot(*mac_offers)
+        slots[f"compression_{direction}"] = _slot(
+            *(getattr(side, f"compression_algorithms_{direction}") for side in (client, server))
+        )
+    failed = tuple(
+        name
+        for name in SLOTS
+        if slots[name].chosen is None and not (name.startswith("mac") and _cipher_is_aead(slots, name))
+    )
+    strict = (
+        "kex-strict-c-v00@openssh.com" in client.kex_algorithms
+        and "kex-strict-s-v00@openssh.com" in server.kex_algorithms
+    )
+    return Negotiation(
+        **slots, agreed=not failed, failed=failed, guesses=_guesses(client, server, not failed), strict_kex=strict
+    )
+
+
+def _slot(client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
+    common = frozenset(server)
+    chosen = next((name for name in client if name and name in common), None)
+    if chosen is None:
+        reason = "the two lists have no name in common"
+    elif client[0] == chosen:
+        reason = "the client's first choice, and the server has it"
+    else:
+        reason = f"the first of the client's list that the server has ({client.index(chosen) + 1} of {len(client)})"
+    return Slot(chosen=chosen, client_offer=client, server_offer=server, reason=reason)
+
+
+def _implicit(cipher: str | None, client: tuple[str, ...], server: tuple[str, ...]) -> Slot | None:
+    if cipher is None or not is_aead(cipher):
+        return None
+    return Slot(chosen=None, client_offer=client, server_offer=server, reason=f"implicit: {cipher} carries its own")
+
+
+def _cipher_is_aead(slots: dict[str, Slot], mac: str) -> bool:
+    cipher = slots[mac.replace("mac", "encryption", 1)].chosen
+    return cipher is not None and is_aead(cipher)
+
+
+def _guesses(client: KexInit, server: KexInit, agreed: bool) -> tuple[Guess, ...]:
+    """RFC 4253 §7: a guess is wrong if the first kex or host key names differ, or if anything cannot be agreed.
+
+    Between two Dropbears (kexguess2) the host key names are not compared.
+    """
+    only_kex = all("kexguess2@matt.ucc.asn.au" in side.kex_algorithms for side in (client, server))
+    kex = client.kex_algorithms[:1] == server.kex_algorithms[:1]
+    host_key = client.server_host_key_algorithms[:1] == server.server_host_key_algorithms[:1]
+    right = kex and (only_kex or host_key) and agreed
+    if right:
+        reason = "both sides prefer the same key exchange method" + ("" if only_kex else " and host key algorithm")
+    elif not kex:
+        reason = "the sides prefer different key exchange methods"
+    elif not agreed:
+        reason = "the sides cannot agree on every slot"
+    else:
+        reason = "the sides prefer different host key algorithms"
+    sides: tuple[tuple[Who, KexInit], ...] = (("client", client), ("server", server))
+    return tuple(
+        Guess(sent_by=who, right=right, reason=reason) for who, side in sides if side.first_kex_packet_follows
+    )

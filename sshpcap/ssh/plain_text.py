@@ -1,0 +1,110 @@
+"""What a peer sends where an identification string or a packet should be: refusals of SSH servers, other protocols.
+
+Rows of texts as programs really print them; the match is on printable text (`wire.printable`), so octets that are not
+text stand as \\xNN. To add one: a row in the table it belongs to.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+
+class Refusal(NamedTuple):
+    """A plain-text explanation of an SSH server."""
+
+    pattern: re.Pattern[str]
+    said_by: str
+    meaning: str
+
+
+class Protocol(NamedTuple):
+    """Another protocol, by its first octets."""
+
+    pattern: re.Pattern[str]
+    name: str
+
+
+REFUSALS: Final = tuple(
+    Refusal(re.compile(pattern), said_by, meaning)
+    for pattern, said_by, meaning in (
+        (
+            r"Exceeded MaxStartups",
+            "OpenSSH 8.2 to 9.7",
+            "the server has too many connections that have not authenticated yet (MaxStartups)",
+        ),
+        (
+            r"Not allowed at this time",
+            "OpenSSH 9.8 and later",
+            "the server refuses this client for now: MaxStartups, PerSourceMaxStartups or a penalty for earlier failures "
+            "(PerSourcePenalties); the text does not tell which",
+        ),
+        (
+            r"Timed out waiting for SSH identification string",
+            "OpenSSH",
+            "the server waited for the client's identification string until its limit",
+        ),
+        (r"Too many (open )?connections", "SSH servers of appliances", "the server has too many connections"),
+        (r"(You are|Access) (not |)(allowed|denied|forbidden)", "access lists", "an access list refuses this client"),
+        (r"refused connect", "TCP wrappers", "an access list refuses this client"),
+    )
+)
+
+COMPLAINTS: Final = tuple(
+    Refusal(re.compile(pattern), said_by, meaning)
+    for pattern, said_by, meaning in (
+        (
+            r"Invalid SSH identification string\.",
+            "OpenSSH 8.0 and later",
+            "the server read a line from its client that is no identification string",
+        ),
+        (
+            r"Protocol mismatch\.",
+            "OpenSSH up to 7.9, ProFTPD mod_sftp, Erlang",
+            "the server read a line from its client that is no identification string",
+        ),
+        (
+            r"Protocol major versions differ",
+            "OpenSSH",
+            "the client announced a protocol version that the server does not speak",
+        ),
+    )
+)
+"""What servers say about the other side's first line."""
+
+PROTOCOLS: Final = tuple(
+    Protocol(re.compile(pattern), name)
+    for pattern, name in (
+        (r"HTTP/\d", "HTTP"),
+        (r"(GET|POST|HEAD|PUT|OPTIONS|DELETE|PATCH|TRACE) \S", "HTTP"),
+        (r"CONNECT \S", "HTTP CONNECT"),
+        (r"<(!DOCTYPE|html|HTML)", "HTTP"),
+        (r"PRI \* HTTP/2", "HTTP/2"),
+        (r"\\x16\\x03[^ ]", "TLS"),
+        (r"\\x15\\x03[^ ]", "TLS"),
+        (r"\\x03\\x00\\x00", "RDP"),
+        (r"PROXY (TCP|UNKNOWN)", "PROXY protocol v1"),
+        (r"\\x0d\\x0a\\x0d\\x0a\\x00\\x0d\\x0aQUIT\\x0a", "PROXY protocol v2"),
+        (r"220[ -].*(SMTP|ESMTP|Postfix|Exim|sendmail)", "SMTP"),
+        (r"220[ -].*FTP", "FTP"),
+        (r"220[ -]", "SMTP or FTP"),
+        (r"\+OK", "POP3"),
+        (r"\* OK", "IMAP"),
+        (r"\\x05\\x01\\x00|\\x05\\x02", "SOCKS5"),
+        (r"\\xff\\xf[b-e]", "telnet"),
+        (r"RFB \d", "VNC"),
+    )
+)
+
+
+def refusal(text: str) -> Refusal | None:
+    """The refusal that a line of a server is, or None."""
+    return next((row for row in REFUSALS if row.pattern.match(text)), None)
+
+
+def complaint(text: str) -> Refusal | None:
+    """The complaint about the client's first line that a line of a server is, or None."""
+    return next((row for row in COMPLAINTS if row.pattern.match(text)), None)
+
+
+def protocol(text: str) -> str | None:
+    """Name of the other protocol that begins like this, or None."""
+    return next((row.name for row in PROTOCOLS if row.pattern.match(text)), None)

@@ -1,0 +1,1 @@
+"""Segments → two byte streams and the life of the connection around them. Must not know: SSH, files."""

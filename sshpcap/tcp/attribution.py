@@ -1,0 +1,247 @@
+"""How a connection ended and from which side, in TCP's own terms (RFC 9293 §3.5–3.6), with the frames that say so.
+
+A pure function of a recording. It names directions, not roles: the caller lends the words for them. Every statement is
+about addresses; that a frame really came from its address is only as sure as what stands in `confidence`.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+from sshpcap.frames import ACK, SYN, IcmpError
+from sshpcap.model import Confidence, How
+from sshpcap.tcp.recorder import Event, Recorder
+
+SILENCE_NS: Final = 10_000_000_000
+"""A connection without a close is called silent when at least this much was captured behind its last frame."""
+
+_AFTER_RST_NS: Final = 1_000_000
+"""Data this long behind a RST of the same side is not reordering in the capture."""
+
+By = Literal[0, 1, "network", "unknown"]
+Names = tuple[str, str]
+
+
+class Ending(NamedTuple):
+    """The end of a connection."""
+
+    how: How
+    by: By
+    frame: int | None
+    time: int | None
+    confidence: Confidence
+    reasoning: tuple[str, ...]
+
+
+def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
+    """Find what ended a connection; `observed_until` is the time of the last frame captured of anything."""
+    opening = _never_opened(recorder, names, observed_until)
+    if opening is not None:
+        return opening
+    reasoning: list[str] = []
+    for event in _closing_events(recorder):
+        name = names[event.direction]
+        if not event.flags & 4:
+            return _fin(recorder, event, names, reasoning)
+        if _without_effect(recorder, event):
+            reasoning.append(
+                f"The RST in frame {event.frame} from the {name}'s address had no effect: both sides went on sending data "
+                "after it."
+            )
+            continue
+        return _rst(recorder, event, names, reasoning)
+    reasoning += [_icmp_sentence(error, recorder, names) for error in recorder.icmp[:3]]
+    return _open_end(recorder, observed_until, reasoning)
+
+
+def opened(recorder: Recorder) -> bool:
+    """Whether anything shows that both sides have the connection open: a SYN-ACK, or more than SYNs and RSTs."""
+    if any(event.flags & (SYN | ACK) == SYN | ACK for event in recorder.events):
+        return True
+    if any(side.fin is not None or side.last_data_frame is not None for side in recorder.directions):
+        return True
+    return not any(event.flags & SYN for event in recorder.events) or any(
+        event.flags & (SYN | 4) == 0 for event in recorder.events
+    )
+
+
+def _closing_events(recorder: Recorder) -> list[Event]:
+    fins = [side.fin for side in recorder.directions if side.fin is not None]
+    return sorted([*fins, *recorder.resets], key=lambda event: event.frame)
+
+
+def _never_opened(recorder: Recorder, names: Names, observed_until: int) -> Ending | None:
+    if opened(recorder):
+        return None
+    syns = [event for event in recorder.events if event.flags & SYN]
+    first, last = syns[0], syns[-1]
+    asked, asker = names[1 - first.direction], names[first.direction]
+    count = f"{len(syns)} SYN{'s' if len(syns) > 1 else ''} from the {asker} ({_frames(syns)})"
+    answers = [event for event in recorder.resets if event.direction != first.direction]
+    if answers:
+        answer = answers[0]
+        fits = answer.flags & ACK and answer.ack == (first.seq + 1) & 0xFFFFFFFF
+        sentence = f"Frame {answer.frame} from the {asked}'s address answers the SYN in frame {first.frame} with RST"
+        sentence += ", and acknowledges exactly that SYN." if fits else "."
+        return Ending("rst", _index(1 - first.direction), answer.frame, answer.time, "high", (
+            sentence,
+            "A host does so when nothing listens on the port; a firewall can send the same in its name.",
+        ))  # fmt: skip
+    if recorder.icmp:
+        error = recorder.icmp[0]
+        server = recorder.endpoints[1 - first.direction].address
+        by: By = _index(1 - first.direction) if error.reporter == server else "network"
+        sentences = (count + " stayed without a SYN-ACK.", _icmp_sentence(error, recorder, names))
+        return Ending("icmp", by, error.frame, error.time, "high", sentences)
+    if any(event.direction == first.direction for event in recorder.resets):
+        reset = recorder.resets[0]
+        return Ending("rst", _index(first.direction), reset.frame, reset.time, "high", (
+            count + " stayed without a SYN-ACK in this capture.",
+            f"Frame {reset.frame} from the {asker} gives the attempt up with RST.",
+        ))  # fmt: skip
+    waited = (observed_until - first.time) / 1e9
+    sentences = (
+        f"{count} and no answer of any kind in {waited:.1f} s: neither SYN-ACK nor RST nor ICMP.",
+        "The capture does not show whether the SYN, or an answer to it, was lost or dropped.",
+    )
+    return Ending("never_opened", "unknown", last.frame, last.time, "high" if len(syns) > 1 else "medium", sentences)
+
+
+def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -> Ending:
+    name, other = names[event.direction], names[1 - event.direction]
+    reasoning.append(f"The first FIN is frame {event.frame}, from the {name}'s address.")
+    answer = recorder.directions[1 - event.direction].fin
+    behind = recorder.offset(event.direction, event.seq) + event.length + 1
+    if answer is not None and recorder.offset(event.direction, answer.ack) < behind and answer.flags & ACK:
+        reasoning.append(
+            f"The {other}'s own FIN (frame {answer.frame}) does not acknowledge it: the two crossed, each side closed by "
+            "itself."
+        )
+    elif answer is not None:
+        reasoning.append(f"The {other}'s FIN (frame {answer.frame}) acknowledges it and closes the other direction.")
+    later = [reset for reset in recorder.resets if reset.frame > event.frame]
+    if later:
+        reset = later[0]
+        sentence = f"Frame {reset.frame} is a RST from the {names[reset.direction]} after the FIN"
+        if reset.direction == event.direction:
+            sentence += ": its socket is gone, so data that still arrived is answered that way"
+        reasoning.append(sentence + ".")
+    confidence: Confidence = "high"
+    if not _ttl_fits(recorder, event):
+        confidence = "medium"
+        reasoning.append(_ttl_sentence(recorder, event, names))
+    return Ending("fin", _index(event.direction), event.frame, event.time, confidence, tuple(reasoning))
+
+
+def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -> Ending:
+    name = names[event.direction]
+    reasoning.append(f"Frame {event.frame} from the {name}'s address ends the connection with RST, before any FIN.")
+    sender = recorder.directions[event.direction]
+    goes_on = (
+        sender.last_data_frame is not None
+        and sender.last_data_frame > event.frame
+        and sender.last_data_time > event.time + _AFTER_RST_NS
+    )
+    if goes_on:
+        reasoning.append(
+            f"The {name} went on sending data after it (frame {sender.last_data_frame}), which a host that has sent a RST "
+            "does not do: something between the two sent it in the name of the "
+            f"{name}."
+        )
+        return Ending("rst", "network", event.frame, event.time, "high", tuple(reasoning))
+    if not _ttl_fits(recorder, event):
+        reasoning.append(_ttl_sentence(recorder, event, names))
+        return Ending("rst", "network", event.frame, event.time, "medium", tuple(reasoning))
+    if event.flags & ACK and event.window:
+        reasoning.append(
+            "It acknowledges, and has a window: the form of a close with unread data in the receive buffer, or of a "
+            "deliberate abort."
+        )
+    elif not event.flags & ACK and not event.window:
+        reasoning.append("It has no ACK and no window: the form of an answer to a segment for a socket that is gone.")
+    return Ending("rst", _index(event.direction), event.frame, event.time, "high", tuple(reasoning))
+
+
+def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> Ending:
+    quiet = observed_until - recorder.last_time
+    sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
+    if quiet >= SILENCE_NS:
+        reasoning.append(f"{sentence}, and {quiet / 1e9:.1f} s were captured after it.")
+        return Ending("silence", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
+    reasoning.append(f"{sentence}, {quiet / 1e9:.3f} s before the capture ends: what came later is not known.")
+    return Ending("capture_end", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
+
+
+def _without_effect(recorder: Recorder, reset: Event) -> bool:
+    """Both sides went on sending data: the receiver did not take the RST (RFC 5961 §3.2)."""
+    return all(
+        side.last_data_frame is not None
+        and side.last_data_frame > reset.frame
+        and side.last_data_time > reset.time + _AFTER_RST_NS
+        for side in recorder.directions
+    )
+
+
+def _ttl_fits(recorder: Recorder, event: Event) -> bool:
+    seen = {other.ttl for other in recorder.events if other.direction == event.direction and other is not event
+            and not other.flags & 4}  # fmt: skip
+    return not seen or event.ttl in seen
+
+
+def _ttl_sentence(recorder: Recorder, event: Event, names: Names) -> str:
+    seen = sorted(recorder.directions[event.direction].ttls - {event.ttl})
+    usual = " or ".join(str(ttl) for ttl in seen)
+    return (
+        f"Frame {event.frame} has TTL {event.ttl}, the {names[event.direction]}'s other frames have {usual}: it may have "
+        "been sent by something between the two."
+    )
+
+
+def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:
+    told = names[0] if error.source == recorder.endpoints[0] else names[1]
+    sentence = f"Frame {error.frame} is an ICMP{'v6' if error.version == 6 else ''} error to the {told}: {icmp_name(error)}"
+    return sentence + (f", next-hop MTU {error.mtu}." if error.mtu else ".")
+
+
+def icmp_name(error: IcmpError) -> str:
+    """The error in words, with its type and code (RFC 792, RFC 1812 §5.2.7, RFC 4443)."""
+    if error.version == 4 and error.type == 3:
+        words = _UNREACHABLE.get(error.code, "destination unreachable")
+    elif error.version == 6 and error.type == 1:
+        words = _UNREACHABLE6.get(error.code, "destination unreachable")
+    elif (error.version, error.type) == (6, 2):
+        words = "packet too big"
+    elif (error.version, error.type) in ((4, 11), (6, 3)):
+        words = "time exceeded"
+    else:
+        words = "error"
+    return f"{words} (type {error.type} code {error.code})"
+
+
+_UNREACHABLE: Final = {
+    0: "network unreachable",
+    1: "host unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    4: "fragmentation needed",
+    5: "source route failed",
+    9: "network administratively prohibited",
+    10: "host administratively prohibited",
+    13: "communication administratively prohibited",
+}
+_UNREACHABLE6: Final = {
+    0: "no route to destination",
+    1: "communication administratively prohibited",
+    3: "address unreachable",
+    4: "port unreachable",
+    5: "source address failed policy",
+    6: "reject route to destination",
+}
+
+
+def _index(direction: int) -> By:
+    return 0 if direction == 0 else 1
+
+
+def _frames(events: list[Event]) -> str:
+    shown = ", ".join(str(event.frame) for event in events[:6])
+    label = "frame" if len(events) == 1 else "frames"
+    return f"{label} {shown}" + (", …" if len(events) > 6 else "")

@@ -1,0 +1,317 @@
+"""Records one connection: both streams, and what TCP did around them. Bounded, and without opinion.
+
+A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its segments in capture order; `Recording`s are
+what `interpret` reads. Direction 0 is that of the segments from `endpoints[0]`, the sender of the first frame seen (or
+of the first SYN without ACK). Must not know: SSH, files, results.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from sshpcap import limits
+from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Segment
+from sshpcap.tcp.sequence import unwrap
+from sshpcap.tcp.stream import Piece, Stream
+
+# Notes on a segment, as bits.
+RETRANSMISSION: Final = 1
+OUT_OF_ORDER: Final = 2
+KEEP_ALIVE: Final = 4
+ZERO_WINDOW: Final = 8
+
+
+class Event(NamedTuple):
+    """One remembered segment."""
+
+    frame: int
+    time: int
+    direction: int
+    flags: int
+    seq: int
+    ack: int
+    length: int
+    window: int
+    ttl: int
+    notes: int
+
+
+@dataclass(slots=True)
+class Direction:
+    """What one side sent."""
+
+    stream: Stream = field(default_factory=Stream)
+    origin: int | None = None
+    """Sequence number of the stream's first octet (ISN + 1 where the SYN was seen)."""
+    syn_seen: bool = False
+    anchored: bool = False
+    """`origin` is the true beginning: the SYN was seen, or the SYN-ACK that answers it."""
+    mss: int | None = None
+    window_scale: int | None = None
+    frames: int = 0
+    data_bytes: int = 0
+    retransmissions: int = 0
+    out_of_order: int = 0
+    keep_alives: int = 0
+    sent: int = 0
+    """Offset behind the highest octet sent (a FIN counts as one, RFC 9293 §3.4)."""
+    acked: int | None = None
+    """Highest offset that the other side was seen to acknowledge."""
+    last_window: int = 0
+    ttls: set[int] = field(default_factory=set)
+    first_frame: int | None = None
+    last_frame: int | None = None
+    last_time: int = 0
+    last_data_frame: int | None = None
+    last_data_time: int = 0
+    fin: Event | None = None
+
+
+class Skim(NamedTuple):
+    """What is kept of a run of segments of one direction of a quiet connection."""
+
+    frames: int
+    data_bytes: int
+    last_frame: int
+    last_time: int
+    last_data_frame: int | None
+    last_data_time: int
+    sent: int
+    """Highest offset behind their payload."""
+    ack: int | None
+    """The highest acknowledgement number in them."""
+    window: int
+    """Window of the last one."""
+
+
+_MAX_TTLS: Final = 8
+
+
+class Recorder:
+    """Takes segments and ICMP errors of one connection in capture order."""
+
+    def __init__(self, first: Segment) -> None:
+        answers = first.flags & (SYN | ACK) == SYN | ACK
+        self.endpoints: tuple[Endpoint, Endpoint] = (
+            (first.destination, first.source) if answers else (first.source, first.destination)
+        )
+        self.directions = (Direction(), Direction())
+        self.first_frame = first.frame
+        self.first_time = first.time
+        self.last_frame = first.frame
+        self.last_time = first.time
+        self.events: list[Event] = []
+        self.events_lost = 0
+        self.resets: list[Event] = []
+        self.icmp: list[IcmpError] = []
+        self.clock_steps = 0
+        self.quiet = False
+        """Only count from now on: nothing in the payload can matter any more."""
+        self.history: list[str] = []
+        """Zeek's history letters in order of appearance."""
+
+    def direction_of(self, segment: Segment) -> int:
+        """0 for segments from `endpoints[0]`, else 1."""
+        return 0 if segment.source == self.endpoints[0] else 1
+
+    def begins_anew(self, segment: Segment) -> bool:
+        """A SYN that is not a retransmission of one already seen: the endpoints are used for a new connection."""
+        if segment.flags & (SYN | ACK | RST) != SYN:
+            return False
+        mine = self.directions[self.direction_of(segment)]
+        if mine.origin is None:
+            # The first frame seen of this side. It opens this connection unless the other side's octets came before.
+            return self.directions[1 - self.direction_of(segment)].last_data_frame is not None
+        return not mine.syn_seen or (segment.seq + 1) & 0xFFFFFFFF != mine.origin
+
+    def add(self, segment: Segment) -> None:
+        """Record one segment; its payload too, unless the recorder is quiet."""
+        direction = self.direction_of(segment)
+        mine, other = self.directions[direction], self.directions[1 - direction]
+        if self.quiet and not segment.flags & (SYN | FIN | RST):
+            data = segment.length > 0
+            self.skim(direction, Skim(
+                frames=1, data_bytes=segment.length, last_frame=segment.frame, last_time=segment.time,
+                last_data_frame=segment.frame if data else None, last_data_time=segment.time if data else 0,
+                sent=self._offset(mine, segment.seq) + segment.length,
+                ack=segment.ack if segment.flags & ACK else None, window=segment.window,
+            ))  # fmt: skip
+            return
+        notes = self._count(segment, mine, other)
+        if segment.length:
+            notes |= self._payload(segment, mine)
+        event = Event(segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack, segment.length,
+                      segment.window, segment.ttl, notes)  # fmt: skip
+        self._remember(event)
+        self._history(event, mine)
+        mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span - (segment.flags >> 1 & 1))
+
+    def skim(self, direction: int, skim: "Skim") -> None:
+        """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""
+        mine, other = self.directions[direction], self.directions[1 - direction]
+        mine.frames += skim.frames
+        mine.data_bytes += skim.data_bytes
+        if mine.last_frame is None or skim.last_frame > mine.last_frame:
+            mine.last_frame, mine.last_time, mine.last_window = skim.last_frame, skim.last_time, skim.window
+        if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
+            mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
+        mine.sent = max(mine.sent, skim.sent)
+        if skim.ack is not None:
+            self._acknowledge(other, skim.ack)
+        self.last_frame = max(self.last_frame, skim.last_frame)
+        self.last_time = max(self.last_time, skim.last_time)
+        self.events_lost += skim.frames
+
+    def add_icmp(self, error: IcmpError) -> None:
+        """Record an ICMP error that quotes a segment of this connection."""
+        if len(self.icmp) < limits.MAX_EVENTS:
+            self.icmp.append(error)
+        self.last_frame, self.last_time = error.frame, max(self.last_time, error.time)
+
+    def offset(self, direction: int, seq: int) -> int:
+        """Where a sequence number of a direction stands in its stream."""
+        return self._offset(self.directions[direction], seq)
+
+    @staticmethod
+    def _offset(mine: Direction, seq: int) -> int:
+        return unwrap(seq, mine.origin or 0, mine.sent)
+
+    def _count(self, segment: Segment, mine: Direction, other: Direction) -> int:
+        """Keep what every segment tells, whatever its payload."""
+        if segment.time < self.last_time:
+            self.clock_steps += 1
+        self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
+        mine.frames += 1
+        mine.last_frame, mine.last_time = segment.frame, segment.time
+        if mine.first_frame is None:
+            mine.first_frame = segment.frame
+        if len(mine.ttls) < _MAX_TTLS and not segment.flags & RST:
+            mine.ttls.add(segment.ttl)
+        notes = 0
+        if segment.flags & SYN:
+            notes |= self._syn(segment, mine)
+        elif mine.origin is None and not segment.flags & RST:
+            mine.origin = segment.seq
+        if segment.flags & RST:
+            return notes
+        mine.last_window = segment.window
+        if segment.window == 0 and not segment.flags & SYN:
+            notes |= ZERO_WINDOW
+        if segment.flags & ACK:
+            if segment.flags & SYN and other.origin is None:
+                other.origin, other.anchored = segment.ack, True  # the SYN itself was not captured
+            self._acknowledge(other, segment.ack)
+        return notes
+
+    @staticmethod
+    def _acknowledge(other: Direction, ack: int) -> None:
+        if other.origin is None:
+            return
+        acknowledged = unwrap(ack, other.origin, other.acked if other.acked is not None else other.sent)
+        other.acked = acknowledged if other.acked is None else max(other.acked, acknowledged)
+
+    def _syn(self, segment: Segment, mine: Direction) -> int:
+        if mine.syn_seen:
+            mine.retransmissions += 1
+            return RETRANSMISSION
+        mine.syn_seen = mine.anchored = True
+        mine.origin = (segment.seq + 1) & 0xFFFFFFFF
+        for kind, value in _options(segment.options):
+            if kind == 2 and len(value) == 2:
+                mine.mss = int.from_bytes(value, "big")
+            elif kind == 3 and len(value) == 1:
+                mine.window_scale = min(value[0], 14)  # RFC 7323 §2.3
+        return 0
+
+    def _payload(self, segment: Segment, mine: Direction) -> int:
+        if segment.flags & RST:
+            return 0  # RFC 9293 §3.5.3: text in a RST is not part of the stream
+        start = self._offset(mine, segment.seq + (segment.flags >> 1 & 1))
+        notes = 0
+        end = start + segment.length
+        if end <= mine.sent:
+            if segment.length == 1 and end == mine.sent and mine.acked is not None and mine.acked >= end:
+                mine.keep_alives += 1
+                notes = KEEP_ALIVE
+            elif self._carried_before(start, end, mine):
+                mine.retransmissions += 1
+                notes = RETRANSMISSION
+            else:
+                mine.out_of_order += 1
+                notes = OUT_OF_ORDER
+        elif start < mine.sent:
+            mine.retransmissions += 1
+            notes = RETRANSMISSION
+        mine.data_bytes += segment.length
+        mine.last_data_frame, mine.last_data_time = segment.frame, segment.time
+        missing = segment.length - len(segment.payload)
+        if start < limits.HANDSHAKE_BYTES and not self.quiet:
+            piece = Piece(start, segment.payload, missing, segment.frame, segment.time)
+            moved = mine.stream.add(piece, anchored=mine.anchored)
+            if moved:
+                mine.origin = ((mine.origin or 0) - moved) & 0xFFFFFFFF
+                mine.sent += moved
+                mine.acked = None if mine.acked is None else mine.acked + moved
+        return notes
+
+    @staticmethod
+    def _carried_before(start: int, end: int, mine: Direction) -> bool:
+        """Octets below the highest one sent: sent again, or sent once and late? Known while the stream is kept."""
+        if end > limits.HANDSHAKE_BYTES:
+            return True
+        return start < len(mine.stream.octets) or mine.stream.holds(start)
+
+    def _remember(self, event: Event) -> None:
+        if event.flags & FIN and not event.flags & RST and self.directions[event.direction].fin is None:
+            self.directions[event.direction].fin = event
+        if event.flags & RST and len(self.resets) < limits.MAX_EVENTS:
+            self.resets.append(event)
+        if len(self.events) < limits.MAX_EVENTS or (
+            event.flags & (SYN | FIN | RST) and len(self.events) < 2 * limits.MAX_EVENTS
+        ):
+            self.events.append(event)
+        else:
+            self.events_lost += 1
+
+    def _history(self, event: Event, mine: Direction) -> None:
+        """Zeek's letters (script-land documentation of `Conn::Info$history`): once per direction, T and W too."""
+        letters = ""
+        if event.flags & SYN and event.flags & (FIN | RST):
+            letters = "q"
+        elif event.flags & SYN:
+            letters = "h" if event.flags & ACK else "s"
+        elif event.flags & RST:
+            letters = "r"
+        elif event.flags & FIN:
+            letters = "df" if event.length else "f"
+        elif event.length:
+            letters = "d"
+        elif event.flags & ACK:
+            letters = "a"
+        if event.notes & RETRANSMISSION:
+            letters = "t" + letters
+        if event.notes & ZERO_WINDOW and not event.flags & RST:
+            letters += "w"
+        for letter in letters:
+            shown = letter.upper() if event.direction == 0 else letter
+            if shown not in self.history:
+                self.history.append(shown)
+
+
+def _options(octets: bytes) -> list[tuple[int, bytes]]:
+    """TCP options (RFC 9293 §3.2), as far as they are well-formed."""
+    found = []
+    at = 0
+    while at < len(octets):
+        kind = octets[at]
+        if kind == 0:
+            break
+        if kind == 1:
+            at += 1
+            continue
+        if at + 1 >= len(octets) or not 2 <= octets[at + 1] <= len(octets) - at:
+            break
+        found.append((kind, octets[at + 2 : at + octets[at + 1]]))
+        at += octets[at + 1]
+    return found
+
+

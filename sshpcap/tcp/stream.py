@@ -1,0 +1,222 @@
+"""One direction of a connection as a byte stream (RFC 9293 §3.4): in-order octets, and which frame carried each.
+
+The first copy of an octet counts, as it does for most receivers; a later copy that differs is counted as a conflict, never
+silently preferred. Everything is bounded by `limits`. Must not know: what the octets mean.
+"""
+
+from bisect import bisect_left, bisect_right
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from sshpcap import limits
+
+_REBASE_WINDOW: Final = 1 << 16
+
+
+class Piece(NamedTuple):
+    """Octets of one segment at their place in the stream."""
+
+    start: int
+    octets: bytes
+    missing: int
+    """Octets behind them that were sent but cut off by the capture's snaplen."""
+    frame: int
+    time: int
+
+    @property
+    def end(self) -> int:
+        """Offset behind the piece, the part that was cut off included."""
+        return self.start + len(self.octets) + self.missing
+
+
+class Assembled(NamedTuple):
+    """A stream as far as it is known; octets in `holes` were not captured and stand as zeros."""
+
+    octets: bytes
+    starts: list[int]
+    frames: list[int]
+    times: list[int]
+    holes: tuple[tuple[int, int], ...]
+
+    def frames_of(self, start: int, end: int) -> tuple[int, ...]:
+        """All frames that carried octets of a range, in the order of the stream."""
+        first = max(0, bisect_right(self.starts, start) - 1)
+        last = bisect_left(self.starts, end)
+        return tuple(dict.fromkeys(self.frames[first:last]))
+
+    def completed(self, start: int, end: int) -> tuple[int, int]:
+        """Frame and time that completed a range: the latest of those that carried it."""
+        first = max(0, bisect_right(self.starts, start) - 1)
+        last = max(first + 1, bisect_left(self.starts, end))
+        return max(zip(self.frames[first:last], self.times[first:last], strict=True), default=(0, 0))
+
+    def hole_in(self, start: int, end: int) -> tuple[int, int] | None:
+        """The first hole that touches a range."""
+        return next((hole for hole in self.holes if hole[0] < end and hole[1] > start), None)
+
+
+class Stream:
+    """Collects the first `limits.HANDSHAKE_BYTES` octets of one direction."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.starts: list[int] = []
+        self.frames: list[int] = []
+        self.times: list[int] = []
+        self.holes: list[tuple[int, int]] = []
+        self.generation = 0
+        """Grows when octets before the known beginning turned up, so that whoever reads along starts again."""
+        self.overlaps = 0
+        self.conflict_frame: int | None = None
+        """First frame whose copy of known octets differs from the first copy."""
+        self.limit_hit = False
+        self._pending: dict[int, Piece] = {}
+        self._pending_starts: list[int] = []  # heap over the keys of _pending
+        self._pending_bytes = 0
+
+    def add(self, piece: Piece, *, anchored: bool) -> int:
+        """Take one piece in; `anchored` means that offset 0 is known to be the stream's beginning (SYN seen).
+
+        Returns by how many octets the stream's beginning moved: more than 0 when it was not anchored and octets from
+        before it turned up (the start of a capture, with reordering).
+        """
+        moved = 0
+        if piece.start < 0:
+            if not anchored and piece.start >= -_REBASE_WINDOW:
+                moved = -piece.start
+                self._rebase(moved)
+                piece = piece._replace(start=0)
+            else:
+                piece = _behind(piece, 0)
+        here = len(self.octets)
+        if piece.start > here:
+            self._wait(piece)
+            return moved
+        if piece.start < here:
+            self._compare(piece)
+            piece = _behind(piece, here)
+        if piece.end > piece.start:
+            self._append(piece)
+            if self._pending:
+                self._drain()
+        return moved
+
+    def _rebase(self, shift: int) -> None:
+        pieces = [*self._pieces(), *self._pending.values()]
+        self.octets, self.starts, self.frames, self.times, self.holes = bytearray(), [], [], [], []
+        self._forget_pending()
+        self.generation += 1
+        for piece in pieces:
+            self.add(piece._replace(start=piece.start + shift), anchored=True)
+
+    def assemble(self) -> Assembled:
+        """Everything known, with holes where octets are missing between captured ones."""
+        if not self._pending:
+            return Assembled(bytes(self.octets), self.starts, self.frames, self.times, tuple(self.holes))
+        whole = Stream()
+        for piece in self._pieces():
+            whole._append(piece)
+        for start in sorted(self._pending):
+            piece = _behind(self._pending[start], len(whole.octets))
+            if piece.end <= piece.start:
+                continue
+            here = len(whole.octets)
+            if piece.start > here:
+                whole._append(Piece(here, b"", piece.start - here, piece.frame, piece.time))
+            whole._append(piece)
+        return Assembled(bytes(whole.octets), whole.starts, whole.frames, whole.times, tuple(whole.holes))
+
+    def holds(self, offset: int) -> bool:
+        """Whether the octet at an offset has been seen, as far as pieces begin there."""
+        return offset < len(self.octets) or offset in self._pending
+
+    def _pieces(self) -> list[Piece]:
+        ends = [*self.starts[1:], len(self.octets)]
+        pieces = []
+        for start, end, frame, time in zip(self.starts, ends, self.frames, self.times, strict=False):
+            hole = next((hole for hole in self.holes if start <= hole[0] < end), None)
+            cut = hole[0] if hole else end
+            pieces.append(Piece(start, bytes(self.octets[start:cut]), end - cut, frame, time))
+        return pieces
+
+    def _append(self, piece: Piece) -> None:
+        here = len(self.octets)
+        room = limits.HANDSHAKE_BYTES - here
+        if room <= 0 or len(self.starts) >= limits.MAX_PIECES:
+            self.limit_hit = True
+            return
+        octets = piece.octets[:room]
+        missing = min(piece.missing, room - len(octets))
+        self.starts.append(here)
+        self.frames.append(piece.frame)
+        self.times.append(piece.time)
+        self.octets += octets
+        if missing:
+            hole = len(self.octets)
+            if self.holes and self.holes[-1][1] == hole:
+                hole = self.holes.pop()[0]
+            self.octets += bytes(missing)
+            self.holes.append((hole, len(self.octets)))
+
+    def _wait(self, piece: Piece) -> None:
+        if piece.start >= limits.HANDSHAKE_BYTES or self._pending_bytes + len(piece.octets) > limits.OUT_OF_ORDER_BYTES:
+            self.limit_hit = True
+            return
+        known = self._pending.get(piece.start)
+        if known is not None:
+            self.overlaps += 1
+            size = min(len(known.octets), len(piece.octets))
+            if known.octets[:size] != piece.octets[:size] and self.conflict_frame is None:
+                self.conflict_frame = piece.frame
+            if len(piece.octets) <= len(known.octets):
+                return
+            # The first copy counts where both have octets; the longer one adds its tail.
+            piece = piece._replace(octets=known.octets + piece.octets[size:])
+            self._pending_bytes -= len(known.octets)
+        else:
+            if len(self._pending) >= limits.MAX_PIECES:
+                self.limit_hit = True
+                return
+            heappush(self._pending_starts, piece.start)
+        self._pending[piece.start] = piece
+        self._pending_bytes += len(piece.octets)
+
+    def _forget_pending(self) -> None:
+        self._pending, self._pending_starts, self._pending_bytes = {}, [], 0
+
+    def _drain(self) -> None:
+        """Append what waited for the octets that have just come."""
+        while self._pending:
+            start = self._pending_starts[0]
+            here = len(self.octets)
+            if start > here:
+                return
+            piece = self._pending.pop(heappop(self._pending_starts))
+            self._pending_bytes -= len(piece.octets)
+            if start < here:
+                self._compare(piece)
+            piece = _behind(piece, here)
+            if piece.end > piece.start:
+                self._append(piece)
+            if len(self.octets) >= limits.HANDSHAKE_BYTES:
+                self._forget_pending()
+
+    def _compare(self, piece: Piece) -> None:
+        """Note octets that came twice, and whether the copies agree where both were captured."""
+        end = min(piece.start + len(piece.octets), len(self.octets))
+        if end <= piece.start:
+            return
+        self.overlaps += 1
+        if self.conflict_frame is None and self.octets[piece.start : end] != piece.octets[: end - piece.start]:
+            hidden = any(start < end and stop > piece.start for start, stop in self.holes)
+            if not hidden:
+                self.conflict_frame = piece.frame
+
+
+def _behind(piece: Piece, offset: int) -> Piece:
+    """The part of a piece at or behind an offset."""
+    cut = offset - piece.start
+    if cut <= 0:
+        return piece
+    gone = max(0, cut - len(piece.octets))
+    return piece._replace(start=offset, octets=piece.octets[cut:], missing=max(0, piece.missing - gone))
