@@ -159,6 +159,7 @@ class Analyzer:
             self._forget_ignored(pair)
         connection = self._connections.get(pair)
         if connection is not None and connection.recorder.begins_anew(found):
+            connection.recorder.superseded_by = found.frame
             self._end(pair, connection)
             connection = None
         if connection is None:

@@ -394,6 +394,8 @@ class TcpSide(_Value, frozen=True):
     """The last readable thing this side sent."""
     unacknowledged: int | None
     """Octets at the end of its stream that the other side was not seen to acknowledge; None if that cannot be told."""
+    undelivered: int
+    """Octets of the handshake that never passed the capture point and were never acknowledged, though later ones passed."""
 
 
 class Tcp(_Value, frozen=True):

@@ -174,7 +174,10 @@ def _host_key(server: Voice) -> HostKey | None:
 
 
 def _close(dialogue: Dialogue, ending: Ending, stage: Stage) -> Close:
-    by = ending.by if isinstance(ending.by, str) else ("client" if ending.by == dialogue.client else "server")
+    by = ending.by if isinstance(ending.by, str) else _who(dialogue, ending.by)
+    said, reasoning = _disconnect(dialogue), ending.reasoning
+    if said is not None and (ending.frame is None or said.frame <= ending.frame):
+        reasoning = (f"The {said.by} announced the end in frame {said.frame} (SSH_MSG_DISCONNECT).", *reasoning)
     return Close(
         how=ending.how,
         by=by,
@@ -182,8 +185,8 @@ def _close(dialogue: Dialogue, ending: Ending, stage: Stage) -> Close:
         frame=ending.frame,
         time=None if ending.time is None else Timestamp(ending.time),
         confidence=ending.confidence,
-        reasoning=ending.reasoning,
-        disconnect=_disconnect(dialogue),
+        reasoning=reasoning,
+        disconnect=said,
     )
 
 

@@ -79,7 +79,8 @@ class Voice(NamedTuple):
             if spoken.unit.kind != "text":
                 break
             lines.append(printable(spoken.octets))
-        if self.state in (State.LINES, State.STOPPED) and self.identification is None and self.rest:
+        known = not self.assembled.hole_in(self.cut_to, self.cut_to + _SHOWN_REST)
+        if self.state in (State.LINES, State.STOPPED) and self.identification is None and self.rest and known:
             lines.append(printable(self.rest[:_SHOWN_REST]))
         return tuple(lines)
 
@@ -207,16 +208,18 @@ def _name_kex(
         if guess_pending:
             guess_pending = False
             guessed = kex.family_of(own.kex_algorithms[0]) if own and own.kex_algorithms else None
-            yield _read_kex(unit, parsed, guessed, sender, guess=negotiation is not None)
+            yield _read_kex(unit, parsed, guessed, sender, guess="wrong" if negotiation else "unknown")
         else:
-            yield _read_kex(unit, parsed, family, sender, guess=False)
+            yield _read_kex(unit, parsed, family, sender)
 
 
-def _read_kex(unit: Spoken, parsed: messages.Parsed, family: kex.Family | None, sender: str, *, guess: bool) -> Spoken:
+def _read_kex(
+    unit: Spoken, parsed: messages.Parsed, family: kex.Family | None, sender: str, *, guess: str | None = None
+) -> Spoken:
     message = family.get(parsed.number) if family else None
     if message is None or message.sender != sender:
         return unit._replace(parsed=parsed._replace(known=False))
-    extra: dict[str, FieldValue] = {"wrong_guess": True} if guess else {}
+    extra: dict[str, FieldValue] = {"guess": guess} if guess else {}
     if not unit.unit.complete:
         return unit._replace(parsed=parsed._replace(name=message.name, fields=extra, known=True))
     fields = kex.parse_kex(unit.octets, message)

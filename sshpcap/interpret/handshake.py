@@ -55,7 +55,7 @@ def _stage_of(spoken: Spoken) -> Stage | None:
         return "kexinit"
     if number == numbers.NEWKEYS:
         return "newkeys"
-    if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and "wrong_guess" not in spoken.parsed.fields:
+    if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and "guess" not in spoken.parsed.fields:
         return "kex"
     return None
 
@@ -145,6 +145,8 @@ def outcome(
         return "incomplete" if blind else "failed"
     if spoken_otherwise is not None:
         return spoken_otherwise
+    if recorder.superseded_by is not None:
+        return "incomplete"
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
     return "incomplete"

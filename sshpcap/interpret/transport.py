@@ -39,11 +39,24 @@ def _one_sided(recorder: Recorder, dialogue: Dialogue) -> Who | None:
 def _gaps(recorder: Recorder, direction: int, voice: Voice) -> int:
     """Octets of the clear phase that were sent but never captured: holes, and an end that only the peer's ACK shows."""
     side = recorder.directions[direction]
+    acked = side.acked or 0
+    holes = sum(end - start for start, end in _holes(side, voice) if end <= acked)
     if voice.state is State.ENCRYPTED:
-        return sum(end - start for start, end in voice.assembled.holes if end <= voice.cut_to and not _cut(side, start))
-    holes = sum(end - start for start, end in voice.assembled.holes if not _cut(side, start))
-    beyond = (side.acked or 0) - side.sent if side.acked is not None and side.frames else 0
-    return holes + max(0, beyond)
+        return holes
+    return holes + (max(0, acked - side.sent) if side.frames else 0)
+
+
+def _undelivered(recorder: Recorder, direction: int, voice: Voice) -> int:
+    """Octets that never came by here and were never acknowledged, though later ones came: lost before this point."""
+    side = recorder.directions[direction]
+    other = recorder.directions[1 - direction]
+    return sum(end - start for start, end in _holes(side, voice) if other.frames and end > (side.acked or 0))
+
+
+def _holes(side: Direction, voice: Voice) -> list[tuple[int, int]]:
+    """Holes in the clear phase that are not the work of the snaplen."""
+    end = voice.cut_to if voice.state is State.ENCRYPTED else len(voice.assembled.octets)
+    return [hole for hole in voice.assembled.holes if hole[1] <= end and not _cut(side, hole[0])]
 
 
 def _cut(side: Direction, start: int) -> bool:
@@ -53,7 +66,7 @@ def _cut(side: Direction, start: int) -> bool:
 
 def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str | None]) -> Tcp:
     """The TCP part of a session; `last_sent` describes each direction's last words."""
-    sides = [_side(recorder, direction, last_sent[direction]) for direction in (0, 1)]
+    sides = [_side(recorder, dialogue, direction, last_sent[direction]) for direction in (0, 1)]
     originator = _originator(recorder)
     return Tcp(
         conn_state=zeek.conn_state(recorder, originator),
@@ -73,7 +86,7 @@ def _originator(recorder: Recorder) -> int:
     return 0
 
 
-def _side(recorder: Recorder, direction: int, last_sent: str | None) -> TcpSide:
+def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str | None) -> TcpSide:
     mine, other = recorder.directions[direction], recorder.directions[1 - direction]
     unacknowledged = None
     if other.frames and mine.acked is not None:
@@ -96,6 +109,7 @@ def _side(recorder: Recorder, direction: int, last_sent: str | None) -> TcpSide:
         last_data_frame=mine.last_data_frame,
         last_sent=last_sent,
         unacknowledged=unacknowledged,
+        undelivered=_undelivered(recorder, direction, dialogue.voices[direction]),
     )
 
 

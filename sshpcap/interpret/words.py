@@ -52,8 +52,10 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         reason = fields["description"]
         said = f': "{shorten(str(reason))}"' if reason else ", without a text"
         return f"disconnects with reason {fields['reason']} {fields['name']}{said}"
-    if fields.get("wrong_guess"):
+    if fields.get("guess") == "wrong":
         return f"had guessed a key exchange packet ({name}); the guess was wrong and the other side ignores it"
+    if "guess" in fields:
+        return f"sends a key exchange packet on a guess, before the other side's proposal is known ({name})"
     if spoken.kex is not None and "K_S" in spoken.kex:
         shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
         return f"shows its host key {shown} and signs the exchange ({name}, {octets})"

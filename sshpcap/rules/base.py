@@ -64,6 +64,14 @@ def after_what(session: Session) -> str:
     return f", {duration(waiting.waited.ns)} after frame {waiting.since_frame}"
 
 
+def gave_up(session: Session) -> str:
+    """Who ended it: whoever announced the end, else whoever's FIN or RST came first."""
+    said, close = session.close.disconnect, session.close
+    if said is not None and close.how in ("fin", "rst") and (close.frame is None or said.frame <= close.frame):
+        return said.by
+    return close.by
+
+
 def how_it_ended(session: Session) -> str:
     """The end of the connection as a clause."""
     close = session.close
@@ -75,7 +83,7 @@ def how_it_ended(session: Session) -> str:
     if close.how == "icmp":
         return f"an ICMP error ended the attempt (frame {close.frame})"
     if close.how == "silence":
-        return f"nobody closed it: nothing more was captured after frame {close.frame}"
+        return f"nobody closed it: frame {close.frame} is the last that was captured of it"
     if close.how == "never_opened":
         return "the connection never opened"
     return f"the capture ends at frame {close.frame} with the connection open"

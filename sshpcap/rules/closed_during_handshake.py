@@ -30,7 +30,7 @@ TITLE = "Closed during the handshake"
 def check(session: Session) -> Iterator[Finding]:
     """Fire on any close before encryption; only asked when nothing else explains it."""
     close = session.close
-    if close.how not in ("fin", "rst") or session.outcome not in ("failed", "incomplete"):
+    if close.how not in ("fin", "rst") or session.outcome != "failed":
         return
     other = {"client": "server", "server": "client"}.get(close.by)
     received = [m for m in session.messages if m.sender == other and close.frame is not None and m.frame < close.frame]
@@ -51,6 +51,7 @@ def check(session: Session) -> Iterator[Finding]:
         if close.by in ("server", "network")
         else {"sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]"},
         causes=(
+            *_silent_negotiation(session),
             "the program of the closing side did not like the last message, or crashed",
             "a firewall or intrusion prevention system cut the connection",
         ),
@@ -59,6 +60,15 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST"),
         ),
     )
+
+
+def _silent_negotiation(session: Session) -> tuple[str, ...]:
+    """PuTTY and libssh give up without sending their own proposal when the server's, read first, does not fit."""
+    client = session.client
+    known = client.identification is not None and client.identification.implementation in ("PuTTY", "libssh")
+    if known and session.close.by == "client" and session.server.kexinit and not client.kexinit:
+        return ("the client found no algorithm in common with the server's proposal: this program then leaves without its own",)
+    return ()
 
 
 _STAGES = {

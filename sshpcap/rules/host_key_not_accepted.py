@@ -27,7 +27,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, HostKey, Remedy, Session, Timestamp
-from sshpcap.rules.base import Rule, duration, first, how_it_ended, with_close
+from sshpcap.rules.base import Rule, duration, first, gave_up, how_it_ended, with_close
 
 ID = "host-key-not-accepted"
 TITLE = "Closed after the host key was shown"
@@ -39,7 +39,7 @@ _HUMAN_NS = 1_000_000_000
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the client left between the host key and its own NEWKEYS."""
     key, close = session.host_key, session.close
-    if key is None or session.stage == "encrypted" or close.by != "client" or close.how not in ("fin", "rst"):
+    if key is None or session.stage == "encrypted" or gave_up(session) != "client" or close.how not in ("fin", "rst"):
         return
     if first(session, "client", "SSH_MSG_NEWKEYS") or session.coverage.gaps or session.coverage.one_sided:
         return
@@ -47,7 +47,9 @@ def check(session: Session) -> Iterator[Finding]:
     if ended is not None and ended < key.frame:
         return
     shown_at = next(m for m in session.messages if m.frame == key.frame and m.sender == "server")
-    delay = close.time.ns - shown_at.time.ns if close.time else 0
+    left = next((m for m in session.messages if close.disconnect and m.frame == close.disconnect.frame), None)
+    left_at = left.time if left else close.time
+    delay = left_at.ns - shown_at.time.ns if left_at else 0
     said = f' It said why: "{close.disconnect.description}".' if close.disconnect and close.disconnect.description else ""
     size = f" of {key.bits} bits" if key.bits else ""
     yield Finding(
@@ -57,7 +59,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="client",
         title=TITLE,
         summary=f"The server showed its host key (frame {key.frame}: {key.type}{size}, {key.sha256}); the client did not accept the key "
-        f"exchange and {how_it_ended(session)}.{said} {_pace(delay)}",
+        f"exchange; {how_it_ended(session)}.{said} {_pace(delay)}",
         evidence=with_close(
             session,
             Evidence(frame=key.frame, what=f"host key {key.type} {key.sha256}", bytes=shown_at.bytes),

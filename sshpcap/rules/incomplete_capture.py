@@ -56,6 +56,8 @@ def _reasons(session: Session) -> Iterator[str]:
     cover = session.coverage
     if session.outcome == "incomplete" and session.close.how == "capture_end":
         yield f"The capture ends at frame {session.close.frame} while the connection is open, at the stage {session.stage}"
+    if session.outcome == "incomplete" and session.close.how == "silence":
+        yield f"The end of the connection is not in the capture, its last frame is {session.close.frame}"
     if session.close.how == "never_opened" and session.outcome == "incomplete":
         yield "The capture ends before an answer to the SYN could be expected"
     if cover.midstream:

@@ -45,8 +45,8 @@ def check(session: Session) -> Iterator[Finding]:
             text = odd.text if len(odd.text) <= _SHOWN else odd.text[:_SHOWN] + "…"
             said = next((m for m in session.messages if m.kind == "text" and m.sender == who), None)
             complaint = plain_text.complaint(str(said.fields["text"])) if said else None
-            if complaint and not session.server.kexinit:
-                continue  # the answer to a bad identification string: other findings have it
+            if complaint and not _plain_client(session):
+                continue  # the answer to a bad first line of the client, which has a finding of its own
             meaning = f" That is plain text: {complaint.meaning}." if complaint else ""
             yield _finding(
                 session,
@@ -65,6 +65,16 @@ def check(session: Session) -> Iterator[Finding]:
                 Evidence(frame=malformed.frame, what=reason, bytes=malformed.bytes),
                 None,
             )
+
+
+def _plain_client(session: Session) -> bool:
+    """The client's identification string, as captured here, gives no reason to complain."""
+    identification = session.client.identification
+    return (
+        identification is not None
+        and not session.client.pre_identification
+        and identification.protocol_version in ("2.0", "1.99")
+    )
 
 
 def _finding(session: Session, who: Who, what: str, evidence: Evidence, length: int | None) -> Finding:

@@ -32,9 +32,9 @@ _SHOWN = 80
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire on a client that sent something, and no identification string."""
+    """Fire on a client that sent something else than an identification string, or before it."""
     client = session.client
-    if client.identification is not None or not client.pre_identification or session.coverage.midstream:
+    if not client.pre_identification or session.coverage.midstream or session.stage in ("kex", "newkeys", "encrypted"):
         return
     text = client.pre_identification[0]
     if text.startswith("SSH-") or (session.server.identification is None and session.server.pre_identification):
@@ -43,6 +43,8 @@ def check(session: Session) -> Iterator[Finding]:
     said = next((m for m in session.messages if m.sender == "client"), None)
     frame = said.frame if said else (client.unreadable.frame if client.unreadable else session.tcp.client.last_data_frame)
     named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
+    if client.identification is not None:
+        named = f"sent {protocol or 'something else'} before its identification string, which a server does not expect"
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     answer = next(
         (m for m in session.messages if m.sender == "server" and plain_text.complaint(str(m.fields.get("text", "")))), None

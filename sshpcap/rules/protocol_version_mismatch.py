@@ -21,7 +21,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Finding, Identification, Remedy, Session
+from sshpcap.model import Finding, Identification, Remedy, Session, Who
 from sshpcap.rules.base import Rule, client_place, first, how_it_ended, server_place, shown, with_close
 from sshpcap.ssh import plain_text
 
@@ -31,8 +31,6 @@ TITLE = "Protocol version mismatch"
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the announced versions do not fit and no key exchange began."""
-    if session.stage not in ("identification", "tcp") and not _complained(session):
-        return
     client, server = _major(session.client.identification), _major(session.server.identification)
     malformed = [m for m in session.messages if m.kind == "malformed" and m.name == "identification"]
     complained = _complained(session)
@@ -45,6 +43,8 @@ def check(session: Session) -> Iterator[Finding]:
     odd = "server" if server is not None and server != 2 else "client"
     if malformed:
         odd = malformed[0].sender
+    if session.stage in ("kex", "newkeys", "encrypted") or (not malformed and _went_on(session, odd)):
+        return
     yield Finding(
         id=ID,
         severity="error",
@@ -66,6 +66,14 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),
         ),
     )
+
+
+def _went_on(session: Session, odd: str) -> bool:
+    """The other side read the odd version and began the key exchange all the same."""
+    reader: Who = "client" if odd == "server" else "server"
+    greeting = first(session, "server" if odd == "server" else "client", "identification")
+    proposal = first(session, reader, "SSH_MSG_KEXINIT")
+    return greeting is not None and proposal is not None and proposal.frame > greeting.frame
 
 
 def _major(identification: Identification | None) -> int | None:

@@ -57,7 +57,7 @@ def check(session: Session) -> Iterator[Finding]:
         party=party,
         title=TITLE,
         summary=f"After frame {waiting.since_frame} nothing brought the handshake forward for {duration(waiting.waited.ns)}: "
-        f"{_missing(session)}.{_arrived(other)} In the end {how_it_ended(session)}.",
+        f"{_missing(session)}.{_lost(session) or _arrived(other)} In the end {how_it_ended(session)}.",
         evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)),
         expected_messages={
             "openssh_client": f"Connection timed out during banner exchange / Connection to {server_place(session)} timed out",
@@ -78,7 +78,7 @@ def _missing(session: Session) -> str:
         return f"{waiting.what if waiting else 'the next step'} did not come"
     if waiting.party == "client" and "consent" in waiting.what:
         return "the client did not send SSH_MSG_NEWKEYS, its consent (a user may have been asked about the host key)"
-    return f"the {waiting.party} did not send {waiting.what}"
+    return f"{waiting.what} of the {waiting.party} did not come".replace("its ", "the ", 1)
 
 
 def _arrived(waiting_side: TcpSide | None) -> str:
@@ -93,6 +93,18 @@ def _arrived(waiting_side: TcpSide | None) -> str:
             "acknowledged: they, or the acknowledgements, did not get through."
         )
     return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
+
+
+def _lost(session: Session) -> str:
+    """Did the awaited side's octets get lost before the capture point?"""
+    party = session.awaited.party if session.awaited else "unknown"
+    side = {"client": session.tcp.client, "server": session.tcp.server}.get(party)
+    if side is None or not side.undelivered:
+        return ""
+    return (
+        f" {side.undelivered:,} octets of the {party} never came by here although later ones did, and were not acknowledged: they were "
+        "lost, or held back, between there and the capture point."
+    )
 
 
 def _repeats(session: Session) -> list[Evidence]:

@@ -43,8 +43,7 @@ def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
             return _fin(recorder, event, names, reasoning)
         if _without_effect(recorder, event):
             reasoning.append(
-                f"The RST in frame {event.frame} from the {name}'s address had no effect: both sides went on sending data "
-                "after it."
+                f"The RST in frame {event.frame} from the {name}'s address did not end it: the connection went on after it."
             )
             continue
         return _rst(recorder, event, names, reasoning)
@@ -156,13 +155,20 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
             "deliberate abort."
         )
     elif not event.flags & ACK and not event.window:
-        reasoning.append("It has no ACK and no window: the form of an answer to a segment for a socket that is gone.")
+        reasoning.append(
+            "It has no ACK and no window: the form of an answer to a segment for a socket that is gone. What had ended "
+            f"the {name}'s side before is not in this capture."
+        )
+        return Ending("rst", _index(event.direction), event.frame, event.time, "medium", tuple(reasoning))
     return Ending("rst", _index(event.direction), event.frame, event.time, "high", tuple(reasoning))
 
 
 def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> Ending:
     quiet = observed_until - recorder.last_time
     sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
+    if recorder.superseded_by is not None:
+        reasoning.append(f"{sentence}; frame {recorder.superseded_by} begins a new connection between the same endpoints.")
+        return Ending("silence", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
     if quiet >= SILENCE_NS:
         reasoning.append(f"{sentence}, and {quiet / 1e9:.1f} s were captured after it.")
         return Ending("silence", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
@@ -171,7 +177,9 @@ def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> 
 
 
 def _without_effect(recorder: Recorder, reset: Event) -> bool:
-    """Both sides went on sending data: the receiver did not take the RST (RFC 5961 §3.2)."""
+    """The connection went on: opened anew behind a RST for an older one, or the receiver did not take it (RFC 5961 §3.2)."""
+    if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
+        return True
     return all(
         side.last_data_frame is not None
         and side.last_data_frame > reset.frame

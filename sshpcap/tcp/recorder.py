@@ -104,6 +104,8 @@ class Recorder:
         self.resets: list[Event] = []
         self.icmp: list[IcmpError] = []
         self.clock_steps = 0
+        self.superseded_by: int | None = None
+        """Frame with which the same endpoints began a new connection, without a captured end of this one."""
         self.quiet = False
         """Only count from now on: nothing in the payload can matter any more."""
         self.history: list[str] = []
