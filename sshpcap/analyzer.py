@@ -88,8 +88,11 @@ class _Connection:
 class Analyzer:
     """Collects the connections of one capture, or of a live one."""
 
-    def __init__(self, ports: Iterable[int] = (SSH_PORT,), *, triage: bool = True) -> None:
-        """`ports`: where every connection is reported, SSH or not. `triage` False looks at every frame (for tests)."""
+    def __init__(self, ports: Iterable[int] = (SSH_PORT,), *, triage: bool = True, tolerant: bool = False) -> None:
+        """`ports`: where every connection is reported, SSH or not. `triage` False looks at every frame (for tests).
+
+        `tolerant`: an error of ours in one connection becomes a notice, and the others are still reported.
+        """
         self.ports = frozenset(ports)
         self.protocols: Counter[str] = Counter()
         self.other_ports: Counter[int] = Counter()
@@ -99,6 +102,8 @@ class Analyzer:
         self._ignored: dict[Pair, None] = {}
         self._ended: list[_Connection] = []
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
+        self._tolerant = tolerant
+        self._errors: list[Notice] = []
         self._evicted = 0
         self._forgotten_candidates = 0
         self._candidates = 0
@@ -264,25 +269,35 @@ class Analyzer:
         """Every connection that speaks SSH, or should, in the order of their first frames."""
         known = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
         known.sort(key=lambda connection: connection.recorder.first_frame)
-        return tuple(self._session(index, connection) for index, connection in enumerate(known, start=1))
+        sessions = (self._session(index, connection) for index, connection in enumerate(known, start=1))
+        return tuple(session for session in sessions if session is not None)
 
-    def _session(self, index: int, connection: _Connection) -> Session:
-        session = interpret(
-            connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until
-        )
-        return rules.judge(session)
+    def _session(self, index: int, connection: _Connection) -> Session | None:
+        try:
+            session = interpret(
+                connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until
+            )
+            return rules.judge(session)
+        except Exception as error:
+            if not self._tolerant:
+                raise
+            frame = connection.recorder.first_frame
+            text = f"internal error in the connection that begins with frame {frame}: {error!r}"
+            self._errors.append(Notice(code="internal-error", text=text, frame=frame))
+            return None
 
     def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
         """The report on everything that was fed."""
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
         if captures:
             captures = (*captures[:-1], msgspec.structs.replace(captures[-1], protocols=protocols))
+        sessions = self.sessions()
         return Report(
             schema_version=SCHEMA_VERSION,
             sshpcap_version=VERSION,
             captures=captures,
-            sessions=self.sessions(),
-            notices=tuple(self._notices()),
+            sessions=sessions,
+            notices=(*self._notices(), *self._errors),
         )
 
     def _notices(self) -> Iterable[Notice]:

@@ -68,3 +68,9 @@ MAX_NAMES: Final = 4096
 
 SHOWN_TEXT: Final = 400
 """Characters of a peer's text shown in one place; the JSON report has all of it."""
+
+SHOWN_CONNECTIONS: Final = 1000
+"""Rows of the table of connections for people; JSON has all of them."""
+
+SHOWN_DETAILS: Final = 50
+"""Connections told in full when none was asked for by number: more than that nobody reads."""

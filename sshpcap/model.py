@@ -1,14 +1,15 @@
 """The vocabulary of results: frozen values, named as in the JSON report (docs/schema.json is made from them).
 
 Nothing here computes; everything else of the program either makes these values or draws them. Must not know: anything of
-ours. Text that came from the wire stands here already made printable (`ssh/wire.py`); raw octets stand beside it.
+ours but `times`. Text that came from the wire stands here already made printable (`ssh/wire.py`); raw octets stand beside it.
 """
 
-from datetime import UTC, datetime
-from functools import total_ordering
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
+
+from sshpcap.times import Duration as Duration
+from sshpcap.times import Timestamp as Timestamp
 
 SCHEMA_VERSION: Final = 1
 
@@ -24,68 +25,6 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error")
 
 FieldValue = str | int | bool | tuple[str, ...]
 Octets = bytes  # some results have a field named `bytes`, as the JSON has
-
-
-@total_ordering
-class Timestamp:
-    """A moment in whole nanoseconds since 1970-01-01 UTC; in JSON RFC 3339 with nine decimals."""
-
-    __slots__ = ("ns",)
-
-    def __init__(self, ns: int) -> None:
-        self.ns = ns
-
-    def __str__(self) -> str:
-        seconds, fraction = divmod(self.ns, 1_000_000_000)
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
-
-    def __repr__(self) -> str:
-        return f"Timestamp({self.ns})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Timestamp) and self.ns == other.ns
-
-    def __lt__(self, other: "Timestamp") -> bool:
-        return self.ns < other.ns
-
-    def __hash__(self) -> int:
-        return hash(self.ns)
-
-    def __sub__(self, other: "Timestamp") -> "Duration":
-        return Duration(self.ns - other.ns)
-
-    @classmethod
-    def parse(cls, text: str) -> "Timestamp":
-        """The inverse of `str`. Raises ValueError."""
-        whole, _, fraction = text.removesuffix("Z").partition(".")
-        return cls(int(datetime.fromisoformat(whole + "+00:00").timestamp()) * 1_000_000_000 + int(fraction))
-
-
-@total_ordering
-class Duration:
-    """A length of time in whole nanoseconds; in JSON a number of seconds."""
-
-    __slots__ = ("ns",)
-
-    def __init__(self, ns: int) -> None:
-        self.ns = ns
-
-    @property
-    def seconds(self) -> float:
-        """The duration in seconds."""
-        return self.ns / 1_000_000_000
-
-    def __repr__(self) -> str:
-        return f"Duration({self.ns})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Duration) and self.ns == other.ns
-
-    def __lt__(self, other: "Duration") -> bool:
-        return self.ns < other.ns
-
-    def __hash__(self) -> int:
-        return hash(self.ns)
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -476,46 +415,3 @@ class Report(_Value, frozen=True):
     captures: tuple[Capture, ...]
     sessions: tuple[Session, ...]
     notices: tuple[Notice, ...]
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, Timestamp):
-        return str(value)
-    if isinstance(value, Duration):
-        return value.seconds
-    raise NotImplementedError(type(value))
-
-
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Timestamp:
-        return Timestamp.parse(value)
-    if kind is Duration:
-        return Duration(round(value * 1_000_000_000))
-    raise NotImplementedError(kind)
-
-
-def _schema(kind: type) -> dict[str, Any]:
-    if kind is Timestamp:
-        return {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, nine decimals"}
-    if kind is Duration:
-        return {"type": "number", "description": "seconds"}
-    raise NotImplementedError(kind)
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_encode)
-
-
-def to_json(value: Report | Session) -> bytes:
-    """One JSON document, in UTF-8, without white space."""
-    return _ENCODER.encode(value)
-
-
-def from_json(octets: bytes) -> Report:
-    """The inverse of `to_json` for a report. Raises msgspec.ValidationError."""
-    return msgspec.json.decode(octets, type=Report, dec_hook=_decode)
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a report."""
-    schema = msgspec.json.schema(Report, schema_hook=_schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sshpcap report", **schema}

@@ -104,7 +104,7 @@ class Source:
     def describe(self) -> Capture:
         """What the capture is, as far as it has been read."""
         return Capture(
-            path=self.path,
+            path=os.fsencode(self.path).decode("utf-8", "backslashreplace"),
             format=self._reader.format,
             compression=self._compression,
             link_types=tuple(self._reader.link_types),

@@ -104,7 +104,7 @@ def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
         if _kex_count(server) and client.first(numbers.NEWKEYS) is None and not _showed_key(server):
             return "client", "its next key exchange message"
         return "server", "SSH_MSG_NEWKEYS"
-    return "client", "SSH_MSG_NEWKEYS, its consent to the key exchange and the host key"
+    return "client", "SSH_MSG_NEWKEYS"
 
 
 def _sides(client: Voice, server: Voice) -> tuple[tuple[Who, Voice], tuple[Who, Voice]]:

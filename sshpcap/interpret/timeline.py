@@ -16,8 +16,8 @@ Sender = Literal["client", "server", "network", "none"]
 
 class _Row(NamedTuple):
     frame: int
-    order: int
-    """Rows of one frame: messages before the FIN that closes behind them."""
+    order: tuple[int, int]
+    """Rows of one frame: messages by their place in the stream, and before the FIN that closes behind them."""
     time: int
     sender: Sender
     kind: str
@@ -56,7 +56,7 @@ def timeline(
 
 def _spoken_row(spoken: Spoken, names: tuple[Sender, Sender], host_key: HostKey | None) -> _Row:
     kind = spoken.unit.kind if spoken.parsed is None else spoken.parsed.name
-    return _Row(spoken.frame, 1, spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key))
+    return _Row(spoken.frame, (1, spoken.unit.start), spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key))
 
 
 def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple[Sender, Sender]) -> list[_Row]:
@@ -64,7 +64,7 @@ def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple
     rows = []
 
     def row(order: int, kind: str, text: str) -> None:
-        rows.append(_Row(event.frame, order, event.time, sender, kind, text))
+        rows.append(_Row(event.frame, (order, 0), event.time, sender, kind, text))
 
     if event.flags & SYN:
         again = " again" if event.notes & RETRANSMISSION else ""
@@ -97,7 +97,7 @@ def _place(recorder: Recorder, dialogue: Dialogue, event: Event) -> str:
 
 
 def _icmp_rows(recorder: Recorder) -> list[_Row]:
-    return [_Row(e.frame, 0, e.time, "network", "icmp", f"ICMP error: {icmp_name(e)}") for e in recorder.icmp]
+    return [_Row(e.frame, (0, 0), e.time, "network", "icmp", f"ICMP error: {icmp_name(e)}") for e in recorder.icmp]
 
 
 def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
@@ -119,13 +119,13 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
     if first is None:
         return []
     client, server = octets[dialogue.client], octets[1 - dialogue.client]
-    text = f"encrypted from here: {client:,} octets of the client, {server:,} of the server"
-    rows = [_Row(first.frame, 2, first.time, "none", "encrypted", text)]
+    text = f"encrypted data begin here; in all {client:,} octets of the client, {server:,} of the server"
+    rows = [_Row(first.frame, (2, 0), first.time, "none", "encrypted", text)]
     last_frame, last_time = max(
         (side.last_data_frame or 0, side.last_data_time) for side in recorder.directions
     )
     if last_frame > first.frame:
-        rows.append(_Row(last_frame, 1, last_time, "none", "encrypted-end", "the last encrypted data"))
+        rows.append(_Row(last_frame, (1, 0), last_time, "none", "encrypted-end", "the last encrypted data"))
     return rows
 
 
@@ -145,7 +145,7 @@ def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Send
             text = f"has sent {len(rest):,} of {voice.wanted - voice.cut_to:,} octets of a packet; the rest never came"
         else:
             text = f'sends {len(rest):,} octets without a line end: "{_shown(rest)}"'
-        rows.append(_Row(frame, 1, time, names[direction], "unread", text))
+        rows.append(_Row(frame, (1, voice.cut_to), time, names[direction], "unread", text))
     return rows
 
 

@@ -1,0 +1,14 @@
+"""Results → text. To add a format: one module that draws `view`, and one row in `FORMATS`."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sshpcap.model import Report
+from sshpcap.report.machine import json_document, ndjson
+from sshpcap.report.view import Options
+
+FORMATS: Final[dict[str, Callable[[Report, Options], str]]] = {
+    "json": json_document,
+    "ndjson": ndjson,
+}
+"""Formats for programs and files. "text" is drawn by `terminal`, which is loaded when it is needed: it brings rich along."""

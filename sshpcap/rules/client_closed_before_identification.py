@@ -22,7 +22,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, first, how_it_ended, lost_to_the_capture, shown, with_close
+from sshpcap.rules.base import Rule, client_place, duration, first, how_it_ended, lost_to_the_capture, shown, with_close
 
 ID = "client-closed-before-identification"
 TITLE = "Client closed before identification"
@@ -38,14 +38,18 @@ def check(session: Session) -> Iterator[Finding]:
     if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH"):
         return
     greeting = first(session, "server", "identification")
-    seen = "after it had read the server's identification string" if greeting and _was_read(session) else "at once"
+    opened = next((entry.time.ns for entry in session.timeline if entry.kind == "syn"), session.start.ns)
+    stayed = close.time.ns - opened if close.time else 0
+    seen = f"after {duration(stayed)}"
+    if greeting and _had_arrived(session):
+        seen += ", when the server's identification string had arrived"
     yield Finding(
         id=ID,
         severity="warning",
         confidence="medium" if lost_to_the_capture(session) else "high",
         party="client",
         title=TITLE,
-        summary=f"The client opened the connection, sent nothing, and went {seen}: {how_it_ended(session)}. That is how health "
+        summary=f"The client opened the connection, sent nothing, and left {seen}: {how_it_ended(session)}. That is how health "
         "checks and port scans look.",
         evidence=with_close(session, shown(greeting, "the server's identification string") if greeting else None),
         expected_messages={
@@ -65,7 +69,7 @@ def check(session: Session) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _was_read(session: Session) -> bool:
+def _had_arrived(session: Session) -> bool:
     greeting = first(session, "server", "identification")
     close = session.close.frame
     return greeting is not None and close is not None and greeting.frame < close and bool(greeting.acknowledged)

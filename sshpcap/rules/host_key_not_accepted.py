@@ -50,7 +50,7 @@ def check(session: Session) -> Iterator[Finding]:
     left = next((m for m in session.messages if close.disconnect and m.frame == close.disconnect.frame), None)
     left_at = left.time if left else close.time
     delay = left_at.ns - shown_at.time.ns if left_at else 0
-    said = f' It said why: "{close.disconnect.description}".' if close.disconnect and close.disconnect.description else ""
+    said = f' The {close.disconnect.by} said why: "{close.disconnect.description}".' if close.disconnect and close.disconnect.description else ""
     size = f" of {key.bits} bits" if key.bits else ""
     yield Finding(
         id=ID,

@@ -38,6 +38,7 @@ KIND = negotiation.Kind(
     asyncssh="No matching compression algorithm found",
     option="Compression",
     query="compression",
+    by_option=False,
 )
 
 

@@ -6,8 +6,8 @@ What it means
 
 How it is known
     RFC 4253 fixes who has to send what next. The last step is named with its frame, and the time from there to the end.
-    Acknowledgements tell whether the waiting side's own octets had arrived: acknowledged and unanswered means that
-    the other side's program did not react (its kernel did); not acknowledged and sent again means that they, or the
+    Acknowledgements tell whether a side's octets had arrived: acknowledged and unanswered means that the other side's program did not
+    react, or that its answer was lost before the capture point; sent again and never acknowledged means that they, or the
     acknowledgements, did not get through.
 
 When it may be wrong
@@ -48,7 +48,8 @@ def check(session: Session) -> Iterator[Finding]:
         return  # login-grace-time
     if session.client.unreadable or session.server.unreadable:
         return
-    party = waiting.party
+    stuck = _stuck(session)
+    party = "network" if stuck else waiting.party
     other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
     yield Finding(
         id=ID,
@@ -57,13 +58,15 @@ def check(session: Session) -> Iterator[Finding]:
         party=party,
         title=TITLE,
         summary=f"After frame {waiting.since_frame} nothing brought the handshake forward for {duration(waiting.waited.ns)}: "
-        f"{_missing(session)}.{_lost(session) or _arrived(other)} In the end {how_it_ended(session)}.",
+        f"{stuck or _missing(session) + '.' + (_lost(session) or _arrived(other))} In the end {how_it_ended(session)}.",
         evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)),
         expected_messages={
-            "openssh_client": f"Connection timed out during banner exchange / Connection to {server_place(session)} timed out",
-            "paramiko": "Error reading SSH protocol banner (after 15 s)",
+            "openssh_client": "Connection timed out during banner exchange (with ConnectTimeout)"
+            if session.server.identification is None
+            else f"Connection to {server_place(session)} timed out (with ServerAliveInterval)",
+            "paramiko": "Error reading SSH protocol banner" if session.server.identification is None else "EOFError",
         },
-        causes=_causes(other, party),
+        causes=_causes(party, stuck=stuck is not None),
         remedies=(
             Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
             Remedy(side="server", action="look at the server's console and log at this time", command="journalctl -u ssh; dmesg | tail"),
@@ -76,7 +79,7 @@ def _missing(session: Session) -> str:
     waiting = session.awaited
     if waiting is None or waiting.party == "unknown":
         return f"{waiting.what if waiting else 'the next step'} did not come"
-    if waiting.party == "client" and "consent" in waiting.what:
+    if waiting.party == "client" and waiting.what == "SSH_MSG_NEWKEYS":
         return "the client did not send SSH_MSG_NEWKEYS, its consent (a user may have been asked about the host key)"
     return f"{waiting.what} of the {waiting.party} did not come".replace("its ", "the ", 1)
 
@@ -86,13 +89,29 @@ def _arrived(waiting_side: TcpSide | None) -> str:
     if waiting_side is None or waiting_side.unacknowledged is None:
         return ""
     if waiting_side.unacknowledged == 0:
-        return " What the waiting side had sent was acknowledged: it arrived, and the program did not answer."
+        return (
+            " What the waiting side had sent was acknowledged, so it arrived; no answer came by here: none was sent, or it was lost "
+            "on the way."
+        )
     if waiting_side.retransmissions >= _REPEATED:
         return (
             f" {waiting_side.unacknowledged:,} octets of the waiting side were sent again {waiting_side.retransmissions} times and never "
             "acknowledged: they, or the acknowledgements, did not get through."
         )
     return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
+
+
+def _stuck(session: Session) -> str | None:
+    """The first message that was sent again and again and never acknowledged: it did not get through."""
+    for message in session.messages:
+        side = session.tcp.client if message.sender == "client" else session.tcp.server
+        if message.acknowledged is False and side.retransmissions >= _REPEATED and side.unacknowledged:
+            frames = ", ".join(map(str, message.frames))
+            return (
+                f"octets of the {message.sender}'s {message.name} (frame{'s' if len(message.frames) > 1 else ''} {frames}) were sent "
+                f"{side.retransmissions} times more and never acknowledged: they, or the acknowledgements, do not get through."
+            )
+    return None
 
 
 def _lost(session: Session) -> str:
@@ -115,19 +134,17 @@ def _repeats(session: Session) -> list[Evidence]:
     ][-3:]
 
 
-def _causes(waiting_side: TcpSide | None, party: str) -> tuple[str, ...]:
+def _causes(party: str, *, stuck: bool) -> tuple[str, ...]:
     program = (
         "the server's program hangs: stopped, swapping, waiting for name resolution, or a proxy without a backend"
         if party == "server"
         else "the client's program hangs, or waits for its user"
     )
     path = (
-        "segments are lost on the way; if only full-size ones are, a path MTU black hole",
+        "full-size segments are lost on the way (a path MTU black hole), or all are",
         "a firewall drops the connection's packets from here on",
     )
-    if waiting_side is not None and waiting_side.unacknowledged:
-        return (*path, program)
-    return (program, *path)
+    return path if stuck else (program, *path)
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -33,6 +33,29 @@ WEAKNESSES: Final = {
     "hmac-sha1-96": "relies on SHA-1, with a shortened tag",
 }
 
+WIDELY_SUPPORTED: Final = (
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group14-sha256",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+    "ecdsa-sha2-nistp256",
+    "ssh-ed25519",
+    "aes256-ctr",
+    "aes128-ctr",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+)
+"""Sound algorithms that many programs have: the first of them that a side offers is the best one to ask the other for."""
+
+
+def best(names: tuple[str, ...]) -> str | None:
+    """The one to propose: widely supported, else without a known weakness, else the first."""
+    known = next((name for name in WIDELY_SUPPORTED if name in names), None)
+    return known or next((name for name in names if weakness(name) is None), names[0] if names else None)
+
 
 def weakness(name: str) -> str | None:
     """What is wrong with an algorithm; None where nothing is known."""

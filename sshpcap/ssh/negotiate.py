@@ -84,18 +84,18 @@ def _slot(client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
     common = frozenset(server)
     chosen = next((name for name in client if name and name in common), None)
     if chosen is None:
-        reason = "the two lists have no name in common"
+        reason = "no name in common"
     elif client[0] == chosen:
-        reason = "the client's first choice, and the server has it"
+        reason = "the client's first choice"
     else:
-        reason = f"the first of the client's list that the server has ({client.index(chosen) + 1} of {len(client)})"
+        reason = f"number {client.index(chosen) + 1} of {len(client)} in the client's list, the first that the server has"
     return Slot(chosen=chosen, client_offer=client, server_offer=server, reason=reason)
 
 
 def _implicit(cipher: str | None, client: tuple[str, ...], server: tuple[str, ...]) -> Slot | None:
     if cipher is None or not is_aead(cipher):
         return None
-    return Slot(chosen=None, client_offer=client, server_offer=server, reason=f"implicit: {cipher} carries its own")
+    return Slot(chosen=None, client_offer=client, server_offer=server, reason="the cipher authenticates by itself (AEAD)")
 
 
 def _cipher_is_aead(slots: dict[str, Slot], mac: str) -> bool:

@@ -1,0 +1,5 @@
+"""python -m sshpcap."""
+
+from sshpcap.cli import main
+
+main()

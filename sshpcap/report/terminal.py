@@ -1,0 +1,196 @@
+"""The report on a terminal or in a pipe, drawn by rich. The only report that knows rich.
+
+Markup is off for everything: text is put into `Text` objects after `view.safe`, and styles come from here alone.
+"""
+
+from io import StringIO
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sshpcap.model import Report
+from sshpcap.report.view import Detail, Options, SlotRow, Step, Told, Tone, View, safe, view
+
+_STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
+_ARROWS: Final = {"client": "client ─▶", "server": "◀─ server", "network": "✶ network", "none": ""}
+_ASCII_ARROWS: Final = {"client": "client ->", "server": "<- server", "network": "* network", "none": ""}
+_EXPLAIN: Final = "sshpcap explain"
+
+
+class _Page(StringIO):
+    """Collects the text; its encoding is that of the real output, so that rich draws boxes the output can show."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def render(
+    report: Report, options: Options, *, width: int | None = None, color: bool = False, encoding: str = "utf-8"
+) -> str:
+    """The whole report as text; with `color` for a terminal."""
+    out = _Page(encoding)
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, emoji=False,
+                      markup=False, legacy_windows=False)  # fmt: skip
+    show(console, view(report, options))
+    # rich fills lines with spaces; in a ticket or a diff they only disturb.
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def show(console: Console, shown: View) -> None:
+    """Print a view."""
+    plain = not (console.encoding or "").lower().startswith("utf")
+    for line in shown.header:
+        console.print(_text(line, "bold"))
+    for line in shown.notices:
+        console.print(_text(f"! {line}", "yellow"))
+    if shown.nothing:
+        console.print()
+        console.print(_text(shown.nothing))
+        return
+    console.print()
+    console.print(_connections(shown))
+    if shown.rows_left_out:
+        console.print(_text(f"… and {shown.rows_left_out:,} more connections (--format json has all)", "dim"))
+    for detail in shown.details:
+        console.print()
+        console.print(_detail(detail, plain=plain))
+    if shown.details_left_out:
+        console.print()
+        console.print(_text(f"… and {shown.details_left_out:,} more to be told: --connection N shows one", "dim"))
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(safe(text), style=style)
+
+
+def _connections(shown: View) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("client", overflow="fold")
+    table.add_column("server", overflow="fold")
+    table.add_column("stage", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("what happened", overflow="fold", ratio=1)
+    for row in shown.rows:
+        style = _STYLES[row.tone]
+        table.add_row(_text(row.number), _text(row.client), _text(row.server), _text(row.stage),
+                      _text(row.outcome, style), _text(row.why))  # fmt: skip
+    return table
+
+
+def _detail(detail: Detail, *, plain: bool) -> RenderableType:
+    style = _STYLES[detail.tone]
+    parts: list[RenderableType] = [
+        Rule(_text(detail.title, "bold"), align="left", style="dim"),
+        Panel(_text(detail.verdict), title=_text(detail.outcome, style), title_align="left", border_style=style),
+        _facts(detail),
+    ]
+    if detail.slots:
+        parts += [_heading("Negotiation"), _negotiation(detail.slots)]
+    parts += [_heading("Timeline"), _timeline(detail.steps, plain=plain)]
+    if detail.reasoning:
+        parts += [_heading("Who closed it")]
+        parts += [_item(sentence) for sentence in detail.reasoning]
+    for told in detail.findings:
+        parts += _finding(told)
+    return Group(*parts)
+
+
+def _heading(text: str) -> RenderableType:
+    return Padding(_text(text, "bold"), (1, 0, 0, 0))
+
+
+def _item(text: str, mark: str = "•") -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=4, justify="right")
+    table.add_column(ratio=1, overflow="fold")
+    table.add_row(_text(mark), _text(text))
+    return table
+
+
+def _facts(detail: Detail) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in detail.facts:
+        table.add_row(_text(name), _text(value))
+    return table
+
+
+def _negotiation(slots: tuple[SlotRow, ...]) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", style="dim", ratio=1)
+    offers: list[RenderableType] = []
+    for slot in slots:
+        table.add_row(_text(slot.name), _text(slot.result, _STYLES[slot.tone]), _text(slot.reason))
+        if slot.client_offer or slot.server_offer:
+            offers.append(_offers(slot))
+    return Padding(Group(table, *offers), (0, 0, 0, 2))
+
+
+def _offers(slot: SlotRow) -> RenderableType:
+    table = Table(padding=(0, 2, 0, 0), pad_edge=False, box=None, header_style="dim")
+    table.add_column(f"{slot.name}: the client offers", overflow="fold")
+    table.add_column("the server offers", overflow="fold")
+    for place in range(max(len(slot.client_offer), len(slot.server_offer))):
+        pair = [offer[place] if place < len(offer) else "" for offer in (slot.client_offer, slot.server_offer)]
+        table.add_row(_text(pair[0]), _text(pair[1]))
+    return Padding(table, (1, 0, 0, 0))
+
+
+def _timeline(steps: tuple[Step, ...], *, plain: bool) -> Table:
+    arrows = _ASCII_ARROWS if plain else _ARROWS
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("frame", justify="right", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, width=9)
+    table.add_column("", overflow="fold", ratio=1)
+    for step in steps:
+        style = "bold red" if step.decisive else "dim" if step.sender == "none" else ""
+        table.add_row(
+            _text(step.frame, style),
+            _text(step.time, style),
+            _text(step.delta, "yellow" if step.waited else "dim"),
+            _text(arrows[step.sender], style),
+            _text(step.text, style),
+        )
+    return table
+
+
+def _finding(told: Told) -> list[RenderableType]:
+    finding = told.finding
+    parts = [_heading(f"{finding.title}   {finding.id}, {finding.severity}, confidence {finding.confidence}")]
+    parts += [_item(f"frame {item.frame}: {item.what}", "✓") for item in finding.evidence]
+    if told.messages:
+        parts.append(_label("What programs print"))
+        parts += [_item(f"{name}: {text}", "›") for name, text in told.messages]
+    if finding.causes:
+        parts.append(_label("Possible causes, most likely first"))
+        parts += [_item(cause, f"{place}.") for place, cause in enumerate(finding.causes, start=1)]
+    if finding.remedies:
+        parts.append(_label("What to do"))
+        for remedy in finding.remedies:
+            parts.append(_item(f"{remedy.side}: {remedy.action}", "→"))
+            if remedy.command:
+                parts.append(_item(remedy.command, "$"))
+            if remedy.risk:
+                parts.append(_item(f"risk: {remedy.risk}", ""))
+    parts.append(_label(f"More: {_EXPLAIN} {finding.id}"))
+    return parts
+
+
+def _label(text: str) -> RenderableType:
+    return _text(f"  {text}", "dim")

@@ -1,0 +1,375 @@
+"""What a report shows to people, once, for every format that is read by people. Pure: values in, values out.
+
+A format decides how things look; what is said, in which order and with which numbers, is decided here.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+from sshpcap import limits
+from sshpcap.model import Capture, Finding, Negotiation, Notice, Party, Report, Session, Slot, TimelineEntry
+from sshpcap.net.link import link_name
+
+Tone = Literal["good", "bad", "warn", "plain", "faint"]
+
+_OUTCOME_TONES: Final[dict[str, Tone]] = {
+    "encrypted": "good",
+    "failed": "bad",
+    "refused": "bad",
+    "stalled": "bad",
+    "not_ssh": "bad",
+    "incomplete": "warn",
+}
+_OUTCOME_WORDS: Final = {"not_ssh": "not SSH"}
+_SLOT_WORDS: Final = {
+    "kex_algorithm": "key exchange",
+    "server_host_key_algorithm": "host key",
+    "encryption": "cipher",
+    "mac": "MAC",
+    "compression": "compression",
+}
+_DIRECTIONS: Final = {"client_to_server": "client to server", "server_to_client": "server to client"}
+
+
+class Options(NamedTuple):
+    """What the user asked for."""
+
+    connections: frozenset[int] = frozenset()
+    """Tell these in full, failed or not."""
+    failures: bool = False
+    """Leave out what went well."""
+    hosts: frozenset[str] = frozenset()
+    """Only connections with one of these addresses."""
+
+
+class Row(NamedTuple):
+    """A connection in the table."""
+
+    number: str
+    client: str
+    server: str
+    stage: str
+    outcome: str
+    why: str
+    tone: Tone
+
+
+class SlotRow(NamedTuple):
+    """A slot of the negotiation."""
+
+    name: str
+    result: str
+    reason: str
+    tone: Tone
+    client_offer: tuple[str, ...]
+    server_offer: tuple[str, ...]
+    """Offers are filled only where there was no match."""
+
+
+class Step(NamedTuple):
+    """A row of the timeline."""
+
+    frame: str
+    time: str
+    delta: str
+    sender: Literal["client", "server", "network", "none"]
+    text: str
+    decisive: bool
+    waited: bool
+    """The delta is long enough to be looked at."""
+
+
+class Told(NamedTuple):
+    """A finding, with the messages that the programs of this connection print."""
+
+    finding: Finding
+    messages: tuple[tuple[str, str], ...]
+
+
+class Detail(NamedTuple):
+    """A connection told in full."""
+
+    title: str
+    outcome: str
+    tone: Tone
+    verdict: str
+    facts: tuple[tuple[str, str], ...]
+    slots: tuple[SlotRow, ...]
+    steps: tuple[Step, ...]
+    reasoning: tuple[str, ...]
+    findings: tuple[Told, ...]
+
+
+class View(NamedTuple):
+    """A whole report."""
+
+    header: tuple[str, ...]
+    notices: tuple[str, ...]
+    nothing: str | None
+    """Why there is no connection to show."""
+    rows: tuple[Row, ...]
+    rows_left_out: int
+    details: tuple[Detail, ...]
+    details_left_out: int
+
+
+def view(report: Report, options: Options | None = None) -> View:
+    """Decide what to show of a report."""
+    options = options or Options()
+    chosen = select(report.sessions, options)
+    rows = sorted(chosen, key=lambda s: (_order(s), s.index))
+    told = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
+    return View(
+        header=tuple(_capture_line(capture) for capture in report.captures),
+        notices=tuple(_notice_line(n) for n in _notices(report)),
+        nothing=_nothing(report, chosen),
+        rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
+        rows_left_out=max(0, len(rows) - limits.SHOWN_CONNECTIONS),
+        details=tuple(_detail(s) for s in told[: limits.SHOWN_DETAILS]),
+        details_left_out=max(0, len(told) - limits.SHOWN_DETAILS),
+    )
+
+
+def select(sessions: Iterable[Session], options: Options) -> tuple[Session, ...]:
+    """The sessions that the options leave."""
+    return tuple(
+        s
+        for s in sessions
+        if (not options.hosts or options.hosts & {s.client.address, s.server.address})
+        and (not options.failures or _order(s) < 2)
+        and (not options.connections or s.index in options.connections)
+    )
+
+
+def _order(session: Session) -> int:
+    """Failures first, then what is not known, then what went well."""
+    if session.outcome == "incomplete":
+        return 1
+    return 2 if session.outcome == "encrypted" else 0
+
+
+def endpoint(party: Party) -> str:
+    """Address and port as people write them."""
+    return f"[{party.address}]:{party.port}" if ":" in party.address else f"{party.address}:{party.port}"
+
+
+def _capture_line(capture: Capture) -> str:
+    parts = [capture.format + (f" in {capture.compression}" if capture.compression else "")]
+    parts += [", ".join(link_name(number) for number in capture.link_types)] if capture.link_types else []
+    parts.append(f"{capture.frames:,} frame{'' if capture.frames == 1 else 's'}")
+    if capture.first_time is not None and capture.last_time is not None:
+        parts.append(f"{seconds(capture.last_time.ns - capture.first_time.ns)} from {moment(capture.first_time.ns)}")
+    name = "standard input" if capture.path == "-" else capture.path
+    return f"{name}: {', '.join(parts)}"
+
+
+def _notices(report: Report) -> Iterable[Notice]:
+    for capture in report.captures:
+        yield from capture.notices
+        if capture.truncated_frames:
+            yield Notice(
+                code="truncated-frames",
+                text=f"{capture.truncated_frames:,} frames were cut short when they were captured (snaplen"
+                + (f" {capture.snaplen:,})" if capture.snaplen else ")"),
+            )
+        if capture.interface_drops:
+            yield Notice(
+                code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames"
+            )
+    yield from report.notices
+
+
+def _notice_line(notice: Notice) -> str:
+    where = f" (frame {notice.frame})" if notice.frame else ""
+    times = f" [{notice.count:,} times]" if notice.count > 1 else ""
+    return f"{notice.text}{where}{times}"
+
+
+def _nothing(report: Report, chosen: tuple[Session, ...]) -> str | None:
+    if chosen:
+        return None
+    if report.sessions:
+        return f"No connection fits the options; the capture has {len(report.sessions):,}."
+    frames = sum(capture.frames for capture in report.captures)
+    if not frames:
+        return "No SSH: the capture holds no frame."
+    counts: dict[str, int] = {}
+    for capture in report.captures:
+        for name, count in capture.protocols.items():
+            counts[name] = counts.get(name, 0) + count
+    instead = ", ".join(f"{count:,} {_PROTOCOL_WORDS.get(name, name)}" for name, count in sorted(
+        counts.items(), key=lambda item: -item[1]))  # fmt: skip
+    hint = ""
+    if counts.get("arp") and not counts.get("tcp"):
+        hint = " ARP without TCP: the next hop may not answer, so that no SYN was ever sent."
+    return f"No SSH in the capture: no connection on the SSH port, and none that begins with SSH-. It holds {instead}.{hint}"
+
+
+_PROTOCOL_WORDS: Final = {
+    "tcp": "TCP segments",
+    "udp": "UDP",
+    "icmp": "ICMP",
+    "arp": "ARP",
+    "fragment": "IP fragments",
+    "other": "frames of other protocols",
+    "unreadable": "frames that cannot be read",
+}
+
+
+def _row(session: Session) -> Row:
+    grave = next((f for f in session.findings if f.severity != "info"), None)
+    why = grave.title if grave else _agreed(session.negotiation) or "handshake completed"
+    return Row(
+        number=str(session.index),
+        client=endpoint(session.client),
+        server=endpoint(session.server),
+        stage=session.stage,
+        outcome=outcome_words(session),
+        why=why,
+        tone=_OUTCOME_TONES[session.outcome],
+    )
+
+
+def outcome_words(session: Session) -> str:
+    """The outcome as people say it."""
+    return _OUTCOME_WORDS.get(session.outcome, session.outcome)
+
+
+def _agreed(negotiation: Negotiation | None) -> str | None:
+    if negotiation is None or not negotiation.agreed:
+        return None
+    names = (negotiation.kex_algorithm.chosen, negotiation.server_host_key_algorithm.chosen,
+             negotiation.encryption_client_to_server.chosen)  # fmt: skip
+    return ", ".join(name for name in names if name)
+
+
+def _detail(session: Session) -> Detail:
+    return Detail(
+        title=f"Connection {session.index}   {endpoint(session.client)} → {endpoint(session.server)}",
+        outcome=outcome_words(session),
+        tone=_OUTCOME_TONES[session.outcome],
+        verdict=session.verdict.summary,
+        facts=tuple(_facts(session)),
+        slots=_slots(session.negotiation),
+        steps=tuple(_steps(session)),
+        reasoning=session.close.reasoning,
+        findings=tuple(Told(finding, _printed(session, finding)) for finding in session.findings),
+    )
+
+
+_ABOUT_WAITING: Final = ("stalled", "login-grace-time", "closed-during-handshake", "incomplete-capture")
+_PRINTS: Final = {
+    "OpenSSH": ("openssh",),
+    "OpenSSH for Windows": ("openssh",),
+    "PuTTY": ("putty",),
+    "WinSCP": ("putty",),
+    "FileZilla": ("putty",),
+    "Dropbear": ("dropbear",),
+    "paramiko": ("paramiko",),
+    "AsyncSSH": ("asyncssh",),
+}
+
+
+def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
+    """The messages of the client's program and of sshd; those of all programs where the client's is not known."""
+    client = session.client.identification
+    known = _PRINTS.get(client.implementation or "") if client else None
+    return tuple(
+        (name.replace("_", " "), text)
+        for name, text in finding.expected_messages.items()
+        if known is None or name.startswith((*known, "sshd"))
+    )
+
+
+def _facts(session: Session) -> Iterable[tuple[str, str]]:
+    yield "confidence", session.verdict.confidence
+    for name, party in (("client", session.client), ("server", session.server)):
+        software = party.identification.text if party.identification else "no identification string"
+        yield name, f"{endpoint(party)}   {software}"
+    if session.tcp.originator != "client":
+        yield "roles", f"the server opened the TCP connection; the client is known by {session.roles_from}"
+    key = session.host_key
+    if key is not None:
+        bits = f", {key.bits} bits" if key.bits else ""
+        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING:
+        waiting = session.awaited
+        whose = "" if waiting.party == "unknown" else f" of the {waiting.party}"
+        yield "next step", f"{waiting.what.removeprefix('its ')}{whose}, awaited since frame {waiting.since_frame}"
+    yield "Wireshark", session.wireshark_filter
+
+
+def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:
+    if negotiation is None:
+        return ()
+    rows = []
+    for name, words in _SLOT_WORDS.items():
+        if hasattr(negotiation, name):
+            rows.append(_slot_row(words, getattr(negotiation, name), name in negotiation.failed))
+            continue
+        there, back = (f"{name}_{direction}" for direction in _DIRECTIONS)
+        if getattr(negotiation, there) == getattr(negotiation, back) and (there in negotiation.failed) == (
+            back in negotiation.failed
+        ):
+            rows.append(_slot_row(words, getattr(negotiation, there), there in negotiation.failed))
+            continue
+        for direction, way in _DIRECTIONS.items():
+            slot = getattr(negotiation, f"{name}_{direction}")
+            rows.append(_slot_row(f"{words}, {way}", slot, f"{name}_{direction}" in negotiation.failed))
+    return tuple(rows)
+
+
+def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
+    result = slot.chosen or ("no match" if failed else "implicit")
+    offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
+    return SlotRow(words, result, slot.reason, "bad" if failed else "plain", *offers)
+
+
+_LONG_NS: Final = 1_000_000_000
+
+
+def _steps(session: Session) -> Iterable[Step]:
+    start = session.timeline[0].time.ns if session.timeline else 0
+    for entry in session.timeline:
+        yield _step(entry, start)
+
+
+def _step(entry: TimelineEntry, start: int) -> Step:
+    return Step(
+        frame="" if entry.frame is None else str(entry.frame),
+        time=f"{(entry.time.ns - start) / 1e9:.6f}",
+        delta=seconds(entry.delta.ns),
+        sender=entry.sender,
+        text=entry.text,
+        decisive=entry.decisive,
+        waited=entry.delta.ns >= _LONG_NS,
+    )
+
+
+def seconds(ns: int) -> str:
+    """A duration in at most six characters and a unit."""
+    size = abs(ns)
+    if size < 1_000_000:
+        return f"{ns / 1_000:.0f} µs"
+    if size < 1_000_000_000:
+        return f"{ns / 1_000_000:.1f} ms"
+    if size < 120_000_000_000:
+        return f"{ns / 1e9:.1f} s"
+    return f"{ns / 60e9:.0f} min" if size < 7_200_000_000_000 else f"{ns / 3.6e12:.1f} h"
+
+
+def moment(ns: int) -> str:
+    """A moment in UTC, to the millisecond."""
+    from sshpcap.model import Timestamp
+
+    return str(Timestamp(ns))[:23].replace("T", " ") + " UTC"
+
+
+def safe(text: str) -> str:
+    """Text that cannot act in a terminal, whatever it is: a second lock behind `ssh.wire.printable`.
+
+    File names are not made printable when they are read, and a mistake elsewhere must not become an escape sequence.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
