@@ -183,7 +183,7 @@ class Analyzer:
             connection.candidate = False
             self._candidates -= 1
             if not verdict:
-                self._ignore(pair, connection)
+                self._ignore(pair)
                 return
             connection.read_along(1 - direction)
         connection.read_along(direction)
@@ -202,11 +202,20 @@ class Analyzer:
         if connection is None:
             return
         side = connection.recorder.directions[muted.direction]
-        connection.recorder.skim(muted.direction, Skim(
-            frames=muted.frames, data_bytes=muted.data_bytes, last_frame=muted.last_frame, last_time=muted.last_time,
-            last_data_frame=muted.last_data_frame, last_data_time=muted.last_data_time,
-            sent=unwrap(muted.end, side.origin or 0, side.sent), ack=muted.ack, window=muted.window,
-        ))  # fmt: skip
+        connection.recorder.skim(
+            muted.direction,
+            Skim(
+                frames=muted.frames,
+                data_bytes=muted.data_bytes,
+                last_frame=muted.last_frame,
+                last_time=muted.last_time,
+                last_data_frame=muted.last_data_frame,
+                last_data_time=muted.last_data_time,
+                sent=unwrap(muted.end, side.origin or 0, side.sent),
+                ack=muted.ack,
+                window=muted.window,
+            ),
+        )
 
     # --- connections -----------------------------------------------------------------------------------------------
 
@@ -231,10 +240,9 @@ class Analyzer:
         else:
             self._ended.append(connection)
 
-    def _ignore(self, pair: Pair, connection: _Connection) -> None:
+    def _ignore(self, pair: Pair) -> None:
         del self._connections[pair]
-        recorder = connection.recorder
-        self.other_ports[min(endpoint.port for endpoint in recorder.endpoints)] += 1
+        self.other_ports[min(endpoint.port for endpoint in pair)] += 1
         if len(self._ignored) >= limits.MAX_CONNECTIONS:
             self._forget_ignored(next(iter(self._ignored)))
         self._ignored[pair] = None
@@ -274,9 +282,7 @@ class Analyzer:
 
     def _session(self, index: int, connection: _Connection) -> Session | None:
         try:
-            session = interpret(
-                connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until
-            )
+            session = interpret(connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until)
             return rules.judge(session)
         except Exception as error:
             if not self._tolerant:
@@ -290,7 +296,8 @@ class Analyzer:
         """The report on everything that was fed."""
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
         if captures:
-            captures = (*captures[:-1], msgspec.structs.replace(captures[-1], protocols=protocols))
+            last = msgspec.structs.replace(captures[-1], protocols=protocols, other_ports=self._other_ports())
+            captures = (*captures[:-1], last)
         sessions = self.sessions()
         return Report(
             schema_version=SCHEMA_VERSION,
@@ -300,21 +307,44 @@ class Analyzer:
             notices=(*self._notices(), *self._errors),
         )
 
+    def _other_ports(self) -> dict[str, int]:
+        ports = self.other_ports + Counter(
+            min(endpoint.port for endpoint in pair) for pair, c in self._connections.items() if c.candidate
+        )
+        return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
+
     def _notices(self) -> Iterable[Notice]:
         for link_type, (first, count) in sorted(self._first_unknown_link.items()):
-            yield Notice(code="unknown-link-type", frame=first, count=count,
-                         text=f"frames of link type {link_type} cannot be read; connections in them are not shown")  # fmt: skip
+            yield Notice(
+                code="unknown-link-type",
+                frame=first,
+                count=count,
+                text=f"frames of link type {link_type} cannot be read; connections in them are not shown",
+            )
         if self.protocols["fragment"]:
-            yield Notice(code="ip-fragments", count=self.protocols["fragment"],
-                         text="IP fragments were not put together; what they carried counts as missing")  # fmt: skip
+            yield Notice(
+                code="ip-fragments",
+                count=self.protocols["fragment"],
+                text="IP fragments were not put together; what they carried counts as missing",
+            )
         if self._evicted:
-            yield Notice(code="connections-evicted", count=self._evicted,
-                         text=f"more than {limits.MAX_CONNECTIONS:,} connections at once: the ones quiet for longest were "
-                         "ended early")  # fmt: skip
+            yield Notice(
+                code="connections-evicted",
+                count=self._evicted,
+                text=(
+                    f"more than {limits.MAX_CONNECTIONS:,} connections at once: the ones quiet for longest were "
+                    "ended early"
+                ),
+            )
         if self._forgotten_candidates:
-            yield Notice(code="candidates-forgotten", count=self._forgotten_candidates,
-                         text=f"more than {limits.MAX_CANDIDATES:,} connections on other ports were open without a first "
-                         "octet; the ones quiet for longest are not watched for SSH")  # fmt: skip
+            yield Notice(
+                code="candidates-forgotten",
+                count=self._forgotten_candidates,
+                text=(
+                    f"more than {limits.MAX_CANDIDATES:,} connections on other ports were open without a first "
+                    "octet; the ones quiet for longest are not watched for SSH"
+                ),
+            )
 
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:

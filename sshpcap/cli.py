@@ -47,20 +47,53 @@ def cli(ctx: click.Context) -> None:
 
 @cli.command(context_settings=_CONTEXT)
 @click.argument("capture")
-@click.option("-f", "--format", "form", type=click.Choice(("text", "json", "ndjson")), default="text", show_default=True,
-              help="text for people, one JSON document, or one session a line.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "ndjson")),
+    default="text",
+    show_default=True,
+    help="text for people, one JSON document, or one session a line.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output.")
-@click.option("-p", "--port", "ports", multiple=True, type=click.IntRange(1, 65535), metavar="PORT",
-              help="Also expect SSH on this port (besides 22); repeatable.")
-@click.option("-c", "--connection", "connections", multiple=True, type=click.IntRange(1), metavar="N",
-              help="Tell connection N in full, failed or not; repeatable.")
+@click.option(
+    "-p",
+    "--port",
+    "ports",
+    multiple=True,
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Also expect SSH on this port (besides 22); repeatable.",
+)
+@click.option(
+    "-c",
+    "--connection",
+    "connections",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Tell connection N in full, failed or not; repeatable.",
+)
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
-@click.option("--fail-on", type=click.Choice(("error", "warning", "info")),
-              help="Exit with 1 when there is a finding of this severity or above.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "info")),
+    help="Exit with 1 when there is a finding of this severity or above.",
+)
 @click.option("--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same).")
-def analyze(capture: str, form: str, output: str | None, ports: tuple[int, ...], connections: tuple[int, ...],
-            hosts: tuple[str, ...], failures: bool, fail_on: str | None, no_color: bool) -> None:
+def analyze(
+    capture: str,
+    form: str,
+    output: str | None,
+    ports: tuple[int, ...],
+    connections: tuple[int, ...],
+    hosts: tuple[str, ...],
+    failures: bool,
+    fail_on: str | None,
+    no_color: bool,
+) -> None:
     """Explain every SSH connection in CAPTURE (pcap or pcapng, plain or compressed; "-" reads standard input)."""
     from sshpcap.analyzer import SSH_PORT, Analyzer
     from sshpcap.capture import open_capture
@@ -134,7 +167,9 @@ def _address(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        raise click.BadParameter(f"{host!r} is not an IP address (names are not in a capture)", param_hint="--host") from None
+        raise click.BadParameter(
+            f"{host!r} is not an IP address (names are not in a capture)", param_hint="--host"
+        ) from None
 
 
 def _width(out: IO[str]) -> int | None:

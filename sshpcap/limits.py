@@ -9,7 +9,8 @@ from typing import Final
 # --- reading files ---------------------------------------------------------------------------------------------------
 
 BLOCK_BYTES: Final = 4 << 20
-"""Bytes read from a source at a time: large enough that NumPy's fixed costs vanish, small enough to stay in the cache."""
+"""Bytes read from a source at a time: large enough that NumPy's fixed costs vanish, small enough to stay in the
+cache."""
 
 MAX_CAPTURED_BYTES: Final = 256 << 10
 """Longest frame believed. libpcap's MAXIMUM_SNAPLEN; a longer one means a damaged or lying record header."""
@@ -32,7 +33,8 @@ MAX_CANDIDATES: Final = 200_000
 """Connections on other ports that are watched until their first bytes tell whether they speak SSH."""
 
 HANDSHAKE_BYTES: Final = 256 << 10
-"""In-order bytes kept of each direction. A handshake has 2 to 10 kB; tarpits, thousand-name lists and GEX stay below."""
+"""In-order bytes kept of each direction. A handshake has 2 to 10 kB; tarpits, thousand-name lists and GEX stay
+below."""
 
 OUT_OF_ORDER_BYTES: Final = 128 << 10
 """Bytes kept of each direction while an earlier segment is missing: two 64 KiB windows."""
@@ -50,7 +52,8 @@ authentication went, little enough that a transfer costs nothing."""
 # --- the protocol ----------------------------------------------------------------------------------------------------
 
 MAX_IDENTIFICATION_LINE: Final = 8192
-"""Longest line looked at before or as an identification string: OpenSSH's limit since 8.0 (RFC 4253 §4.2 allows 255)."""
+"""Longest line looked at before or as an identification string: OpenSSH's limit since 8.0 (RFC 4253 §4.2 allows
+255)."""
 
 MAX_PRE_IDENTIFICATION_LINES: Final = 1024
 """Lines accepted before the identification string: OpenSSH's limit."""
@@ -58,8 +61,9 @@ MAX_PRE_IDENTIFICATION_LINES: Final = 1024
 MAX_PACKET_LENGTH: Final = 256 << 10
 """Longest packet_length believed before NEWKEYS: OpenSSH's limit (RFC 4253 §6.1 demands 35000 to be accepted)."""
 
-MAX_MESSAGES: Final = 512
-"""Messages kept of each direction; a tarpit or a fuzzer may send lines and packets for ever."""
+MAX_MESSAGES: Final = 2048
+"""Lines and messages kept of each direction, MAX_PRE_IDENTIFICATION_LINES among them; a fuzzer may send them for
+ever."""
 
 MAX_NAMES: Final = 4096
 """Names shown of one name-list; every known implementation has fewer than 100."""
@@ -71,6 +75,9 @@ SHOWN_TEXT: Final = 400
 
 SHOWN_CONNECTIONS: Final = 1000
 """Rows of the table of connections for people; JSON has all of them."""
+
+SHOWN_PORTS: Final = 10
+"""Ports named of connections that are not SSH."""
 
 SHOWN_DETAILS: Final = 50
 """Connections told in full when none was asked for by number: more than that nobody reads."""

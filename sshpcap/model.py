@@ -1,7 +1,8 @@
 """The vocabulary of results: frozen values, named as in the JSON report (docs/schema.json is made from them).
 
-Nothing here computes; everything else of the program either makes these values or draws them. Must not know: anything of
-ours but `times`. Text that came from the wire stands here already made printable (`ssh/wire.py`); raw octets stand beside it.
+Nothing here computes; everything else of the program either makes these values or draws them. Must not know: anything
+of ours but `times`. Text that came from the wire stands here already made printable (`ssh/wire.py`); raw octets stand
+beside it.
 """
 
 from typing import Final, Literal
@@ -62,6 +63,8 @@ class Capture(_Value, frozen=True):
     """Frames that the capturing side says it lost; None where the format does not tell."""
     protocols: dict[str, int] = {}
     """Frames by what they carry: tcp, udp, icmp, arp, fragment, other, unreadable."""
+    other_ports: dict[str, int] = {}
+    """TCP connections that are not SSH, by the lower port of their two; the most frequent ports only."""
     notices: tuple[Notice, ...] = ()
 
 
@@ -259,7 +262,8 @@ class Message(_Value, frozen=True):
     complete: bool
     """False where the capture misses octets of it."""
     acknowledged: bool | None
-    """Whether the other side's TCP was seen to acknowledge all of it; None where its segments are not in the capture."""
+    """Whether the other side's TCP was seen to acknowledge all of it; None where its segments are not in the
+    capture."""
     fields: dict[str, FieldValue] = {}
     raw: Octets | None = None
     """The payload, of messages that are not understood."""
@@ -334,7 +338,8 @@ class TcpSide(_Value, frozen=True):
     unacknowledged: int | None
     """Octets at the end of its stream that the other side was not seen to acknowledge; None if that cannot be told."""
     undelivered: int
-    """Octets of the handshake that never passed the capture point and were never acknowledged, though later ones passed."""
+    """Octets of the handshake that never passed the capture point and were never acknowledged, though later ones
+    passed."""
 
 
 class Tcp(_Value, frozen=True):

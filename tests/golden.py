@@ -1,7 +1,9 @@
-"""Golden cases: a folder with a capture and `run.console`, a transcript of `$ sshpcap …` commands and what they print.
+"""Golden cases: a folder with a capture and `run.console`, a transcript of `$ sshpcap …` commands and what they
+print.
 
-`python -m tests.golden --update [CASE…]` rewrites the transcripts and the report.json beside them; the difference is then
-read like prose before it is committed. Cases are the recorded samples (samples/) and the made ones (tests/golden/).
+`python -m tests.golden --update [CASE…]` rewrites the transcripts and the report.json beside them; the difference is
+then read like prose before it is committed. Cases are the recorded samples (samples/) and the made ones
+(tests/golden/).
 """
 
 import contextlib

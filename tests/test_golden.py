@@ -18,7 +18,9 @@ def test_transcript(case: Path) -> None:
     assert golden.transcript(golden.commands(case), case) == expected
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if (case / "report.json").exists()], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if (case / "report.json").exists()], ids=lambda case: case.name
+)
 def test_report(case: Path) -> None:
     text = (case / "report.json").read_text()
     assert golden.report(case) == text

@@ -1,4 +1,5 @@
-"""Every recorded sample's verdict is right by its recorded truth: what was done, what the programs printed and logged."""
+"""Every recorded sample's verdict is right by its recorded truth: what was done, what the programs printed and
+logged."""
 
 import json
 from pathlib import Path

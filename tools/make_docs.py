@@ -1,7 +1,7 @@
 """Writes the documents that are made from the code: docs/findings.md and docs/schema.json.
 
-    python tools/make_docs.py            rewrite them
-    python tools/make_docs.py --check    say which are out of date, exit 1 if any is
+python tools/make_docs.py            rewrite them
+python tools/make_docs.py --check    say which are out of date, exit 1 if any is
 """
 
 import json

@@ -1,6 +1,7 @@
 """Compressed captures: recognised by their first octets, opened as a plain byte stream.
 
-Must not know: what is inside. A stream that ends early or is damaged ends there, with a notice; the octets before it count.
+Must not know: what is inside. A stream that ends early or is damaged ends there, with a notice; the octets before it
+count.
 """
 
 import bz2
@@ -25,7 +26,7 @@ class Method(NamedTuple):
 METHODS: Final = (
     Method("gzip", b"\x1f\x8b", lambda raw: cast(BufferedIOBase, gzip.GzipFile(fileobj=raw, mode="rb"))),
     Method("bzip2", b"BZh", lambda raw: bz2.BZ2File(raw, "rb")),
-    Method("xz", b"\xfd7zXZ\x00", lambda raw: lzma.LZMAFile(raw, "rb")),
+    Method("xz", b"\xfd7zXZ\x00", lambda raw: lzma.LZMAFile(raw, "rb")),  # noqa: SIM115
 )
 
 

@@ -35,8 +35,9 @@ class Notices:
         """Note one trouble; `text` is kept from the first of each `code`."""
         known = self._kinds.get(code)
         if known is not None:
-            self._kinds[code] = Notice(code=code, text=known.text, frame=known.frame, offset=known.offset,
-                                       count=known.count + 1)
+            self._kinds[code] = Notice(
+                code=code, text=known.text, frame=known.frame, offset=known.offset, count=known.count + 1
+            )
         elif len(self._kinds) < limits.MAX_NOTICES:
             self._kinds[code] = Notice(code=code, text=text, frame=frame, offset=offset)
 

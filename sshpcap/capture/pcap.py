@@ -1,7 +1,7 @@
 """Classic pcap files: the file header, and blocks of records.
 
-Facts: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; the "modified" header with 24-octet records is that
-of Alexey Kuznetsov's patched libpcap, as read by Wireshark. Must not know: compression, what is in a frame.
+Facts: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; the "modified" header with 24-octet records is
+that of Alexey Kuznetsov's patched libpcap, as read by Wireshark. Must not know: compression, what is in a frame.
 """
 
 import struct

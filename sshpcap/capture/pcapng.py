@@ -1,7 +1,8 @@
 """pcapng files: sections, interfaces, and the blocks that hold frames.
 
-Facts: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html. Enhanced Packet Blocks, the common case, are read
-as columns; everything else one by one. Unknown blocks are skipped. Must not know: compression, what is in a frame.
+Facts: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html. Enhanced Packet Blocks, the common case, are
+read as columns; everything else one by one. Unknown blocks are skipped. Must not know: compression, what is in a
+frame.
 """
 
 import struct
@@ -99,7 +100,7 @@ class PcapngReader:
         while True:
             at = 0
             enhanced: list[int] = []
-            stopped = False
+            wrong = ""
             while at + 12 <= window.have:
                 data = window.data
                 kind, length = struct.unpack_from(self._order + "II", data, at)
@@ -107,14 +108,18 @@ class PcapngReader:
                     # The section's own byte order decides how its length is read.
                     order = _ORDER_MAGIC.get(bytes(data[at + 8 : at + 12]))
                     if order is None:
-                        stopped = self._damaged(at, "a section header without its byte-order magic")
+                        wrong = "a section header without its byte-order magic"
                         break
                     (length,) = struct.unpack_from(order + "I", data, at + 4)
                 if length < max(12, _SMALLEST.get(kind, 12)) or length % 4 or length > limits.MAX_PCAPNG_BLOCK_BYTES:
-                    stopped = self._damaged(at, f"a block of type {kind:#x} claims a length of {length:,}")
+                    wrong = f"a block of type {kind:#x} claims a length of {length:,}"
                     break
                 if at + length > window.have:
                     break
+                if data[at + 4 : at + 8] != data[at + length - 4 : at + length]:
+                    self._damaged(
+                        at, self._frames + len(enhanced), "a block whose two lengths differ", "; the first one counts"
+                    )
                 if kind == ENHANCED_PACKET:
                     enhanced.append(at)
                 else:
@@ -126,7 +131,8 @@ class PcapngReader:
                 at += length
             if enhanced:
                 yield from self._enhanced(enhanced)
-            if stopped:
+            if wrong:
+                self._damaged(at, self._frames, wrong, "; what follows in the file was not read")
                 return
             if not window.advance(at):
                 break
@@ -137,13 +143,10 @@ class PcapngReader:
                 frame=self._frames, offset=window.position + window.have,
             )  # fmt: skip
 
-    def _damaged(self, at: int, what: str) -> bool:
-        self._notices.add(
-            "damaged-block",
-            f"{what} behind frame {self._frames}; what follows in the file was not read",
-            frame=self._frames, offset=self._window.position + at,
-        )  # fmt: skip
-        return True
+    def _damaged(self, at: int, frame: int, what: str, so: str) -> None:
+        """Note a bad block; `frame` is the last one before it."""
+        self._notices.add("damaged-block", f"{what} behind frame {frame}{so}",
+                          frame=frame, offset=self._window.position + at)  # fmt: skip
 
     def _other(self, kind: int, at: int, length: int) -> Iterator[FrameBlock]:
         data = self._window.data
@@ -168,6 +171,8 @@ class PcapngReader:
             yield from self._single(0, at + 12, captured, original, None)
         elif kind == OBSOLETE_PACKET:
             index, _, high, low, captured, original = struct.unpack_from(self._order + "HHIIII", data, at + 8)
+            if captured > length - 32:
+                self._too_long(self._frames + 1)
             yield from self._single(index, at + 28, min(captured, length - 32), original, high << 32 | low)
 
     def _describe_interface(self, at: int, length: int) -> None:
@@ -215,6 +220,9 @@ class PcapngReader:
         place = self._section_start + index
         return self._interfaces[place] if place < len(self._interfaces) else None
 
+    def _too_long(self, frame: int) -> None:
+        self._notices.add("damaged-block", "a frame claims more captured octets than its block holds", frame=frame)
+
     def _unknown_interface(self, frame: int, index: int) -> None:
         self._notices.add("unknown-interface", f"a frame names interface {index}, which the section does not describe; "
                           "such frames were not read", frame=frame)  # fmt: skip
@@ -248,8 +256,7 @@ class PcapngReader:
         length, index, high, low, captured, original = (words[at + k].astype(np.int64) for k in (4, 8, 12, 16, 20, 24))
         too_long = captured > length - 32
         if too_long.any():
-            self._notices.add("damaged-block", "a frame claims more captured octets than its block holds",
-                              frame=int(number[too_long][0]))  # fmt: skip
+            self._too_long(int(number[too_long][0]))
             captured = np.minimum(captured, length - 32)
         known = index < len(self._interfaces) - self._section_start
         if not known.all():

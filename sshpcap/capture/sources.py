@@ -2,10 +2,11 @@
 
 import io
 import os
+import select
 import stat
 import sys
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -18,9 +19,13 @@ from sshpcap.capture.window import ByteStream, Window
 from sshpcap.frames import FrameBlock
 from sshpcap.model import Capture, Timestamp
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 STANDARD_INPUT: Final = "-"
 
 _PCAPNG_MAGIC: Final = SECTION_HEADER.to_bytes(4, "big")
+_MAGIC_BYTES: Final = 8
 
 # What people hand over by mistake, so that the one line of the error says what it is.
 _OTHER_FILES: Final = (
@@ -55,8 +60,9 @@ class Source:
     def __init__(self, path: str) -> None:
         self.path = path
         self.notices = Notices()
-        self._raw = _open(path)
-        self.size = os.fstat(self._raw.fileno()).st_size if path != STANDARD_INPUT else 0
+        self._file = _open(path)
+        self._raw: io.BufferedReader = io.BufferedReader(self._file, 1 << 16)
+        self.size = os.fstat(self._file.fileno()).st_size if path != STANDARD_INPUT else 0
         self._compression: str | None = None
         self._frames = self._bytes = self._truncated = 0
         self._first_time: int | None = None
@@ -68,7 +74,7 @@ class Source:
             raise
 
     def _recognise(self) -> Reader:
-        method = compression.recognise(self._raw.peek(8)[:8])
+        method = compression.recognise(self._raw.peek(_MAGIC_BYTES)[:_MAGIC_BYTES])
         stream: ByteStream = _Immediate(self._raw)
         if method is not None:
             self._compression = method.name
@@ -76,6 +82,8 @@ class Source:
         window = Window(stream)
         window.require(4)
         head = bytes(window.data[: min(window.have, 512)])
+        if not head and self._file.failure:
+            raise CaptureError(self._file.failure, self.path)
         if not head:
             what = "the file is empty" if method is None else f"the {method.name} data holds nothing"
             raise CaptureError(what, self.path, 0)
@@ -100,6 +108,12 @@ class Source:
             self._first_time = first if self._first_time is None else min(first, self._first_time)
             self._last_time = last if self._last_time is None else max(last, self._last_time)
             yield block
+        if self._file.failure:
+            self.notices.add(
+                "read-error",
+                f"reading the file failed ({self._file.failure}); everything before was read",
+                offset=self.position,
+            )
 
     def describe(self) -> Capture:
         """What the capture is, as far as it has been read."""
@@ -130,6 +144,32 @@ class Source:
         self.close()
 
 
+class _File(io.FileIO):
+    """A file or a pipe. The first read waits for a whole magic number, which a pipe may give octet by octet."""
+
+    failure = ""
+    """Why reading ended, where it was not the end of the file."""
+    _begun = False
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """As `RawIOBase.readinto`; an error of the operating system ends the file."""
+        room, count = memoryview(buffer), 0
+        wanted = 1 if self._begun else min(_MAGIC_BYTES, len(room))
+        self._begun = True
+        while count < wanted:
+            try:
+                got = super().readinto(room[count:])
+            except OSError as error:
+                self.failure = (error.strerror or str(error)).lower()
+                break
+            if got == 0:
+                break
+            if got is None:  # another program has made the pipe non-blocking
+                select.select([self], [], [])
+            count += got or 0
+        return count
+
+
 class _Immediate:
     """Hands on what a pipe has now instead of waiting for a full buffer, so that results can come while it runs."""
 
@@ -148,13 +188,15 @@ def open_capture(path: str) -> Source:
     return Source(path)
 
 
-def _open(path: str) -> io.BufferedReader:
-    if path == STANDARD_INPUT:
-        return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), 1 << 16)
+def _open(path: str) -> _File:
     try:
+        if path == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise CaptureError("standard input is closed", path)
+            return _File(sys.stdin.fileno(), closefd=False)
         if stat.S_ISDIR(os.stat(path).st_mode):
             raise CaptureError("is a directory; name a capture file in it", path)
-        return io.BufferedReader(io.FileIO(path), 1 << 16)
+        return _File(path)
     except FileNotFoundError:
         raise CaptureError("no such file", path) from None
     except (OSError, ValueError) as error:
@@ -169,5 +211,3 @@ def _name(head: bytes) -> str:
     if all(32 <= octet < 127 or octet in b"\t\r\n" for octet in head):
         return "a text file"
     return f"none that is known (first octets {head[:8].hex(' ')})"
-
-

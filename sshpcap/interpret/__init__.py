@@ -229,7 +229,13 @@ def _message(recorder: Recorder, dialogue: Dialogue, spoken: Spoken) -> Message:
     unread = malformed is not None or (parsed is not None and not parsed.known)
     return Message(
         sender=_who(dialogue, spoken.direction),
-        kind="malformed" if malformed else "message" if parsed else "text" if spoken.unit.kind == "text" else "identification",
+        kind="malformed"
+        if malformed
+        else "message"
+        if parsed
+        else "text"
+        if spoken.unit.kind == "text"
+        else "identification",
         number=parsed.number if parsed else None,
         name=parsed.name if parsed else spoken.unit.kind,
         frames=spoken.frames,

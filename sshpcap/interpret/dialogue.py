@@ -1,6 +1,7 @@
 """Both directions of a recording as units of SSH, with the frames that carried them; who is client and who is server.
 
-The first half of `interpret`: from streams to typed messages. Roles come from the protocol, and the port is only a hint.
+The first half of `interpret`: from streams to typed messages. Roles come from the protocol, and the port is only a
+hint.
 """
 
 from collections.abc import Iterable
@@ -141,9 +142,7 @@ def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
             number = octets[0]
             return spoken._replace(parsed=messages.Parsed(number, numbers.message_name(number), {}))
         parsed = messages.parse(octets)
-        return spoken._replace(
-            parsed=parsed, malformed=parsed.value if isinstance(parsed.value, Malformed) else None
-        )
+        return spoken._replace(parsed=parsed, malformed=parsed.value if isinstance(parsed.value, Malformed) else None)
     spoken = spoken._replace(octets=octets.removesuffix(b"\n").removesuffix(b"\r"))
     if unit.kind == "text":
         return spoken
@@ -237,5 +236,3 @@ def _shown(name: str, value: bytes | int, message: kex.KexMessage) -> tuple[str,
         return f"{name}_octets", len(value)
     kinds = dict(message.fields)
     return (f"{name}_bits", value.bit_length()) if kinds[name] == "mpint" else (name, value)
-
-

@@ -80,7 +80,11 @@ def awaited(
     frame, time = _last_progress(recorder, dialogue)
     until = ending.time if ending.how in ("fin", "rst") and ending.time is not None else observed_until
     return Awaited(
-        party=party or "unknown", what=what, since_frame=frame, since=Timestamp(time), waited=Duration(max(0, until - time))
+        party=party or "unknown",
+        what=what,
+        since_frame=frame,
+        since=Timestamp(time),
+        waited=Duration(max(0, until - time)),
     )
 
 

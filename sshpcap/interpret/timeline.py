@@ -56,7 +56,9 @@ def timeline(
 
 def _spoken_row(spoken: Spoken, names: tuple[Sender, Sender], host_key: HostKey | None) -> _Row:
     kind = spoken.unit.kind if spoken.parsed is None else spoken.parsed.name
-    return _Row(spoken.frame, (1, spoken.unit.start), spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key))
+    return _Row(
+        spoken.frame, (1, spoken.unit.start), spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key)
+    )
 
 
 def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple[Sender, Sender]) -> list[_Row]:
@@ -121,9 +123,7 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
     client, server = octets[dialogue.client], octets[1 - dialogue.client]
     text = f"encrypted data begin here; in all {client:,} octets of the client, {server:,} of the server"
     rows = [_Row(first.frame, (2, 0), first.time, "none", "encrypted", text)]
-    last_frame, last_time = max(
-        (side.last_data_frame or 0, side.last_data_time) for side in recorder.directions
-    )
+    last_frame, last_time = max((side.last_data_frame or 0, side.last_data_time) for side in recorder.directions)
     if last_frame > first.frame:
         rows.append(_Row(last_frame, (1, 0), last_time, "none", "encrypted-end", "the last encrypted data"))
     return rows

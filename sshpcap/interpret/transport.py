@@ -40,23 +40,34 @@ def _gaps(recorder: Recorder, direction: int, voice: Voice) -> int:
     """Octets of the clear phase that were sent but never captured: holes, and an end that only the peer's ACK shows."""
     side = recorder.directions[direction]
     acked = side.acked or 0
-    holes = sum(end - start for start, end in _holes(side, voice) if end <= acked)
-    if voice.state is State.ENCRYPTED:
-        return holes
-    return holes + (max(0, acked - side.sent) if side.frames else 0)
+    return sum(end - start for start, end in _holes(recorder, direction, voice) if end <= acked)
 
 
 def _undelivered(recorder: Recorder, direction: int, voice: Voice) -> int:
     """Octets that never came by here and were never acknowledged, though later ones came: lost before this point."""
     side = recorder.directions[direction]
     other = recorder.directions[1 - direction]
-    return sum(end - start for start, end in _holes(side, voice) if other.frames and end > (side.acked or 0))
+    holes = _holes(recorder, direction, voice)
+    return sum(end - start for start, end in holes if other.frames and end > (side.acked or 0))
 
 
-def _holes(side: Direction, voice: Voice) -> list[tuple[int, int]]:
-    """Holes in the clear phase that are not the work of the snaplen."""
-    end = voice.cut_to if voice.state is State.ENCRYPTED else len(voice.assembled.octets)
-    return [hole for hole in voice.assembled.holes if hole[1] <= end and not _cut(side, hole[0])]
+def _holes(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, int]]:
+    """Octets of the clear phase that are not in the capture, except for those that the snaplen cut off."""
+    side = recorder.directions[direction]
+    if voice.state is State.ENCRYPTED:
+        return [hole for hole in voice.assembled.holes if hole[1] <= voice.cut_to and not _cut(side, hole[0])]
+    holes = [hole for hole in voice.assembled.holes if not _cut(side, hole[0])]
+    # An end that only later sequence numbers, or the other side's acknowledgements, show.
+    end = (
+        max(side.sent, side.acked or 0)
+        if side.fin is None
+        else recorder.offset(direction, side.fin.seq) + side.fin.length
+    )
+    captured = len(voice.assembled.octets)
+    # One sequence number more may be a FIN that was not captured.
+    if side.frames and end > captured + (side.fin is None) and not side.stream.limit_hit:
+        holes.append((captured, end))
+    return holes
 
 
 def _cut(side: Direction, start: int) -> bool:

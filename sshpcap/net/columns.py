@@ -169,9 +169,7 @@ def _count(protocols: dict[str, int], skipped: Int64s) -> None:
     protocols["other"] += len(skipped) - udp
 
 
-def _tcp(
-    words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, end: Int64s
-) -> tuple[Columns, Int64s]:
+def _tcp(words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, end: Int64s) -> tuple[Columns, Int64s]:
     """Read the TCP headers; rows whose header is not wholly there or contradicts the IP length go to `rest`."""
     row, at, length = (np.concatenate(pair) for pair in zip(tcp4, tcp6, strict=True))
     order = np.argsort(row, kind="stable")

@@ -11,4 +11,5 @@ FORMATS: Final[dict[str, Callable[[Report, Options], str]]] = {
     "json": json_document,
     "ndjson": ndjson,
 }
-"""Formats for programs and files. "text" is drawn by `terminal`, which is loaded when it is needed: it brings rich along."""
+"""Formats for programs and files. "text" is drawn by `terminal`, which is loaded when it is needed: it brings rich
+along."""

@@ -173,9 +173,7 @@ def _notices(report: Report) -> Iterable[Notice]:
                 + (f" {capture.snaplen:,})" if capture.snaplen else ")"),
             )
         if capture.interface_drops:
-            yield Notice(
-                code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames"
-            )
+            yield Notice(code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames")
     yield from report.notices
 
 
@@ -199,10 +197,23 @@ def _nothing(report: Report, chosen: tuple[Session, ...]) -> str | None:
             counts[name] = counts.get(name, 0) + count
     instead = ", ".join(f"{count:,} {_PROTOCOL_WORDS.get(name, name)}" for name, count in sorted(
         counts.items(), key=lambda item: -item[1]))  # fmt: skip
-    hint = ""
+    hint = _other_connections(report)
     if counts.get("arp") and not counts.get("tcp"):
-        hint = " ARP without TCP: the next hop may not answer, so that no SYN was ever sent."
-    return f"No SSH in the capture: no connection on the SSH port, and none that begins with SSH-. It holds {instead}.{hint}"
+        hint += " ARP without TCP: the next hop may not answer, so that no SYN was ever sent."
+    return (
+        "No SSH in the capture: no connection on the SSH port, and none that begins with SSH-. It holds"
+        f" {instead}.{hint}"
+    )
+
+
+def _other_connections(report: Report) -> str:
+    ports = [(port, count) for capture in report.captures for port, count in capture.other_ports.items()]
+    total = sum(count for _, count in ports)
+    if not total:
+        return ""
+    named = ", ".join(port for port, _ in ports)
+    verb = "connection that is" if total == 1 else "connections that are"
+    return f" {total:,} {verb} not SSH, to port{'' if len(ports) == 1 else 's'} {named}."
 
 
 _PROTOCOL_WORDS: Final = {

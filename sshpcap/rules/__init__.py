@@ -1,7 +1,7 @@
 """Diagnoses: one finding per file, listed here by hand, in the order in which they explain a connection.
 
-`judge` asks every rule and adds the verdict: the first of the gravest findings. To add a rule: one file, one import, one
-name in `RULES`; a test checks its page and its samples.
+`judge` asks every rule and adds the verdict: the first of the gravest findings. To add a rule: one file, one import,
+one name in `RULES`; a test checks its page and its samples.
 """
 
 from typing import Final

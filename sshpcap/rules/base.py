@@ -1,8 +1,8 @@
 """What a rule is, and the few words that all rules share.
 
-A rule is a pure function from a session to findings. It sees results only, never packets. Its module's docstring is its
-page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be wrong, what
-to do, references.
+A rule is a pure function from a session to findings. It sees results only, never packets. Its module's docstring is
+its page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be
+wrong, what to do, references.
 """
 
 from collections.abc import Callable, Iterator

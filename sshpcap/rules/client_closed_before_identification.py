@@ -1,15 +1,15 @@
 """Client closed before identification.
 
 What it means
-    The client opened the connection and closed it without having sent an octet. Mostly no user was there: health checks,
-    port scans and monitoring do so.
+    The client opened the connection and closed it without having sent an octet. Mostly no user was there: health
+    checks, port scans and monitoring do so.
 
 How it is known
     No payload from the client, and FIN or RST from it.
 
 When it may be wrong
-    That the client closed without a word is certain as far as the address goes. Its purpose is a guess. A client that speaks
-    only SSH-1 also reads the server's identification string and goes without a word.
+    That the client closed without a word is certain as far as the address goes. Its purpose is a guess. A client that
+    speaks only SSH-1 also reads the server's identification string and goes without a word.
 
 What to do
     Usually nothing. If the server logs too much or punishes the prober (OpenSSH 9.8 and later count such connections
@@ -49,12 +49,16 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="medium" if lost_to_the_capture(session) else "high",
         party="client",
         title=TITLE,
-        summary=f"The client opened the connection, sent nothing, and left {seen}: {how_it_ended(session)}. That is how health "
-        "checks and port scans look.",
+        summary=(
+            f"The client opened the connection, sent nothing, and left {seen}: {how_it_ended(session)}. That is how"
+            " health checks and port scans look."
+        ),
         evidence=with_close(session, shown(greeting, "the server's identification string") if greeting else None),
         expected_messages={
-            "sshd_log": "kex_exchange_identification: Connection closed by remote host / "
-            f"Connection closed by {client_place(session)}",
+            "sshd_log": (
+                "kex_exchange_identification: Connection closed by remote host / "
+                f"Connection closed by {client_place(session)}"
+            ),
         },
         causes=(
             "a health check of a load balancer or a monitoring system",
@@ -63,10 +67,14 @@ def check(session: Session) -> Iterator[Finding]:
             "a user who gave up at once",
         ),
         remedies=(
-            Remedy(side="server", action="exempt a health check from penalties (OpenSSH 9.8 and later). sshd_config:",
-                   command="PerSourcePenaltyExemptList 192.0.2.0/24", risk="no penalties for attackers in that network"),
+            Remedy(
+                side="server",
+                action="exempt a health check from penalties (OpenSSH 9.8 and later). sshd_config:",
+                command="PerSourcePenaltyExemptList 192.0.2.0/24",
+                risk="no penalties for attackers in that network",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _had_arrived(session: Session) -> bool:

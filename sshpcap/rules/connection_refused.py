@@ -85,8 +85,10 @@ _CAUSES = {
         "a port forwarding or container without a target",
     ),
     "icmp": (
-        "a firewall rejects the connection (administratively prohibited; port unreachable is what iptables and fail2ban "
-        "send by default)",
+        (
+            "a firewall rejects the connection (administratively prohibited; port unreachable is what iptables and"
+            " fail2ban send by default)"
+        ),
         "the host is down and its router says so (host unreachable, about 3 s after the first SYN)",
         "a route is missing (network unreachable)",
     ),

@@ -1,24 +1,26 @@
 """Closed after the host key was shown.
 
 What it means
-    The server showed its host key and signed the key exchange; the client did not go on. Clients do that when the host key is
-    not the one they know (changed, or unknown and strict), when the user says no, when a host certificate does not fit,
-    or when the key is too short. Users see "Host key verification failed." or a warning that the key has changed.
+    The server showed its host key and signed the key exchange; the client did not go on. Clients do that when the
+    host key is not the one they know (changed, or unknown and strict), when the user says no, when a host certificate
+    does not fit, or when the key is too short. Users see "Host key verification failed." or a warning that the key
+    has changed.
 
 How it is known
-    The server's key exchange reply with the host key is in the capture; SSH_MSG_NEWKEYS of the client, its consent, is
-    not; the client closed.
+    The server's key exchange reply with the host key is in the capture; SSH_MSG_NEWKEYS of the client, its consent,
+    is not; the client closed.
 
 When it may be wrong
     That the client gave up after it had seen the host key is certain. That the key is the reason is not: an invalid
-    signature (octets changed on the path, a broken server) looks exactly the same, and cannot be checked from a capture.
-    Programs on libraries such as paramiko and libssh2 check the key after NEWKEYS; with them this finding does not appear.
+    signature (octets changed on the path, a broken server) looks exactly the same, and cannot be checked from a
+    capture. Programs on libraries such as paramiko and libssh2 check the key after NEWKEYS; with them this finding
+    does not appear.
 
 What to do
-    Compare the fingerprint below with that of the server, by another way than this network
-    (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on its console). If the server really has a new key: `ssh-keygen -R HOST`
-    (PuTTY: accept the new key, or delete its entry under SshHostKeys in the registry), then connect again and check the
-    fingerprint. If it has not: somebody stands between.
+    Compare the fingerprint below with that of the server, by another way than this network (`ssh-keygen -lf
+    /etc/ssh/ssh_host_ed25519_key.pub` on its console). If the server really has a new key: `ssh-keygen -R HOST`
+    (PuTTY: accept the new key, or delete its entry under SshHostKeys in the registry), then connect again and check
+    the fingerprint. If it has not: somebody stands between.
 
 References
     RFC 4251 §4.1; RFC 4253 §8; ssh(1), VERIFYING HOST KEYS; ssh-keygen(1), -R
@@ -50,7 +52,11 @@ def check(session: Session) -> Iterator[Finding]:
     left = next((m for m in session.messages if close.disconnect and m.frame == close.disconnect.frame), None)
     left_at = left.time if left else close.time
     delay = left_at.ns - shown_at.time.ns if left_at else 0
-    said = f' The {close.disconnect.by} said why: "{close.disconnect.description}".' if close.disconnect and close.disconnect.description else ""
+    said = (
+        f' The {close.disconnect.by} said why: "{close.disconnect.description}".'
+        if close.disconnect and close.disconnect.description
+        else ""
+    )
     size = f" of {key.bits} bits" if key.bits else ""
     yield Finding(
         id=ID,
@@ -58,8 +64,10 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="high",
         party="client",
         title=TITLE,
-        summary=f"The server showed its host key (frame {key.frame}: {key.type}{size}, {key.sha256}); the client did not accept the key "
-        f"exchange; {how_it_ended(session)}.{said} {_pace(delay)}",
+        summary=(
+            f"The server showed its host key (frame {key.frame}: {key.type}{size}, {key.sha256}); the client did not"
+            f" accept the key exchange; {how_it_ended(session)}.{said} {_pace(delay)}"
+        ),
         evidence=with_close(
             session,
             Evidence(frame=key.frame, what=f"host key {key.type} {key.sha256}", bytes=shown_at.bytes),
@@ -68,8 +76,9 @@ def check(session: Session) -> Iterator[Finding]:
         expected_messages={
             "openssh_client": "Host key verification failed.",
             "openssh_client_changed_key": "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
-            "putty": "WARNING - POTENTIAL SECURITY BREACH! / Connection abandoned. / "
-            "Cannot confirm a host key in batch mode",
+            "putty": (
+                "WARNING - POTENTIAL SECURITY BREACH! / Connection abandoned. / Cannot confirm a host key in batch mode"
+            ),
             "dropbear": f"{key.type} host key mismatch / Didn't validate host key",
             "asyncssh": "Host key is not trusted",
             "sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]",
@@ -103,7 +112,10 @@ def _causes(session: Session, key: HostKey, delay: int) -> Iterator[str]:
         yield f"the RSA key has only {key.bits} bits, fewer than the client may require (RequiredRSASize)"
     if delay >= _HUMAN_NS:
         yield "the user was asked about an unknown key and said no, or gave up"
-    yield "the key differs from the one in known_hosts: server reinstalled, address reused, several servers behind one name"
+    yield (
+        "the key differs from the one in known_hosts: server reinstalled, address reused, several servers behind one"
+        " name"
+    )
     yield "the key is unknown and the client is strict, or cannot ask (batch mode)"
     yield "somebody stands between client and server"
     yield "the signature was invalid: octets of the handshake were changed on the way"
@@ -112,15 +124,32 @@ def _causes(session: Session, key: HostKey, delay: int) -> Iterator[str]:
 def _remedies(session: Session, key: HostKey) -> tuple[Remedy, ...]:
     host = session.server.address if session.server.port == 22 else f"[{session.server.address}]:{session.server.port}"
     return (
-        Remedy(side="server", action=f"compare with the real key, on the server's console; the capture shows {key.sha256}",
-               command="for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done"),
-        Remedy(side="client", action="only if that is the server's key: forget the old one (also under the host's name), then connect again",
-               command=f"ssh-keygen -R '{host}'", risk="without the comparison this accepts whoever answers"),
-        Remedy(side="client", action="PuTTY: accept the new key in its dialog after the comparison, or delete the entry under "
-               r"HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\SshHostKeys", risk="the same"),
-        Remedy(side="client", action="automation: provide the key beforehand, or accept first keys only. ssh_config:",
-               command="StrictHostKeyChecking accept-new", risk="the first connection is not verified"),
-    )  # fmt: skip
+        Remedy(
+            side="server",
+            action=f"compare with the real key, on the server's console; the capture shows {key.sha256}",
+            command="for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done",
+        ),
+        Remedy(
+            side="client",
+            action=(
+                "only if that is the server's key: forget the old one (also under the host's name), then connect again"
+            ),
+            command=f"ssh-keygen -R '{host}'",
+            risk="without the comparison this accepts whoever answers",
+        ),
+        Remedy(
+            side="client",
+            action="PuTTY: accept the new key in its dialog after the comparison, or delete the entry under "
+            r"HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\SshHostKeys",
+            risk="the same",
+        ),
+        Remedy(
+            side="client",
+            action="automation: provide the key beforehand, or accept first keys only. ssh_config:",
+            command="StrictHostKeyChecking accept-new",
+            risk="the first connection is not verified",
+        ),
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -1,19 +1,20 @@
 """The capture does not show enough.
 
 What it means
-    The connection is in the capture only in part: it was open before the capture began, the capture ended before it did, one
-    direction is missing, frames were lost or cut short. What is shown is true; what is missing may matter.
+    The connection is in the capture only in part: it was open before the capture began, the capture ended before it
+    did, one direction is missing, frames were lost or cut short. What is shown is true; what is missing may matter.
 
 How it is known
-    No SYN at the beginning; no FIN or RST at the end; acknowledgements for octets that are not there; frames with fewer
-    captured octets than they had on the link.
+    No SYN at the beginning; no FIN or RST at the end; acknowledgements for octets that are not there; frames with
+    fewer captured octets than they had on the link.
 
 When it may be wrong
-    An end of the capture looks like a stalled connection, and the other way round: the finding says how long was watched.
+    An end of the capture looks like a stalled connection, and the other way round: the finding says how long was
+    watched.
 
 What to do
-    Capture again, at an end of the connection, from before it opens until after it has failed, whole frames:
-    `tcpdump -i any -s 0 -w ssh.pcap 'host ADDRESS and (tcp port 22 or icmp or icmp6)'`.
+    Capture again, at an end of the connection, from before it opens until after it has failed, whole frames: `tcpdump
+    -i any -s 0 -w ssh.pcap 'host ADDRESS and (tcp port 22 or icmp or icmp6)'`.
 
 References
     tcpdump(1), -s, -i any; RFC 9293 §3.4
@@ -43,19 +44,30 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=f"{'; '.join(reasons)}. What the capture does not show is not known.",
         evidence=with_close(session, Evidence(frame=frame, what="the last frame of the connection") if frame else None),
-        causes=("the capture began too late or ended too early", "a filter, a sampling switch port or an overloaded host left frames out"),
-        remedies=(
-            Remedy(side="capture", action="capture whole frames at an end of the connection, from before it opens until it has failed",
-                   command=f"tcpdump -i any -s 0 -w ssh.pcap 'host {session.server.address} and (tcp port {session.server.port} or icmp or "
-                   "icmp6)'"),
+        causes=(
+            "the capture began too late or ended too early",
+            "a filter, a sampling switch port or an overloaded host left frames out",
         ),
-    )  # fmt: skip
+        remedies=(
+            Remedy(
+                side="capture",
+                action="capture whole frames at an end of the connection, from before it opens until it has failed",
+                command=(
+                    f"tcpdump -i any -s 0 -w ssh.pcap 'host {session.server.address} and (tcp port"
+                    f" {session.server.port} or icmp or icmp6)'"
+                ),
+            ),
+        ),
+    )
 
 
 def _reasons(session: Session) -> Iterator[str]:
     cover = session.coverage
     if session.outcome == "incomplete" and session.close.how == "capture_end":
-        yield f"The capture ends at frame {session.close.frame} while the connection is open, at the stage {session.stage}"
+        yield (
+            f"The capture ends at frame {session.close.frame} while the connection is open, at the stage"
+            f" {session.stage}"
+        )
     if session.outcome == "incomplete" and session.close.how == "silence":
         yield f"The end of the connection is not in the capture, its last frame is {session.close.frame}"
     if session.close.how == "never_opened" and session.outcome == "incomplete":

@@ -1,20 +1,21 @@
 """The server's waiting time ran out.
 
 What it means
-    The server closed a connection on which the client had to make the next step and did not. Servers limit the time until a
-    login is complete: LoginGraceTime of sshd (120 s by default; 0 to 4 s more since OpenSSH 9.9), 300 s in Dropbear.
+    The server closed a connection on which the client had to make the next step and did not. Servers limit the time
+    until a login is complete: LoginGraceTime of sshd (120 s by default; 0 to 4 s more since OpenSSH 9.9), 300 s in
+    Dropbear.
 
 How it is known
     The server closed first, the client was the one to move, and the time since the connection was opened fits.
 
 When it may be wrong
     That the server closed while the client was to move is certain. That its time limit was the reason is an
-    inference: high confidence when the time is a known default, medium otherwise, because the limit can be configured and is not in
-    the capture.
+    inference: high confidence when the time is a known default, medium otherwise, because the limit can be configured
+    and is not in the capture.
 
 What to do
-    Find out why the client was slow: a prompt that nobody answered, a hung program, a proxy that opens connections ahead of time. The
-    limit is `LoginGraceTime` in sshd_config.
+    Find out why the client was slow: a prompt that nobody answered, a hung program, a proxy that opens connections
+    ahead of time. The limit is `LoginGraceTime` in sshd_config.
 
 References
     sshd_config(5), LoginGraceTime; OpenSSH 9.9 release notes
@@ -23,7 +24,15 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, duration, how_it_ended, lost_to_the_capture, server_said_nothing, with_close
+from sshpcap.rules.base import (
+    Rule,
+    client_place,
+    duration,
+    how_it_ended,
+    lost_to_the_capture,
+    server_said_nothing,
+    with_close,
+)
 
 ID = "login-grace-time"
 TITLE = "The server's waiting time ran out"
@@ -56,8 +65,10 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="medium" if known is None or lost_to_the_capture(session) else "high",
         party="client",
         title=TITLE,
-        summary=f"The client had to send {waiting.what} and did not for {duration(waiting.waited.ns)}; {how_it_ended(session)}, "
-        f"{duration(age)} after the connection was opened{fits}.",
+        summary=(
+            f"The client had to send {waiting.what} and did not for {duration(waiting.waited.ns)};"
+            f" {how_it_ended(session)}, {duration(age)} after the connection was opened{fits}."
+        ),
         evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake")),
         expected_messages={
             "openssh_client": f"Connection closed by {session.server.address} port {session.server.port}",
@@ -70,10 +81,14 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         remedies=(
             Remedy(side="client", action="find out what the client waited for", command="ssh -vvv HOST"),
-            Remedy(side="server", action="give logins more time. sshd_config:", command="LoginGraceTime 300",
-                   risk="unauthenticated connections occupy places for longer"),
+            Remedy(
+                side="server",
+                action="give logins more time. sshd_config:",
+                command="LoginGraceTime 300",
+                risk="unauthenticated connections occupy places for longer",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

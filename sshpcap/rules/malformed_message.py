@@ -1,20 +1,22 @@
 """A side broke the protocol.
 
 What it means
-    Octets that are neither an identification string nor an SSH packet stand where one should be, or a message contradicts itself.
-    The receiver gives up, often with a number that nobody understands: "Bad packet length 1231976033" is the text "Inva" read as
-    a length.
+    Octets that are neither an identification string nor an SSH packet stand where one should be, or a message
+    contradicts itself. The receiver gives up, often with a number that nobody understands: "Bad packet length
+    1231976033" is the text "Inva" read as a length.
 
 How it is known
-    The octets are in the capture; the finding names the frame, the place in the stream, and what a receiver reads there.
+    The octets are in the capture; the finding names the frame, the place in the stream, and what a receiver reads
+    there.
 
 When it may be wrong
-    That these octets are not what RFC 4253 demands is certain when the capture is complete. Who put them there is not: the program
-    at that address, or something between.
+    That these octets are not what RFC 4253 demands is certain when the capture is complete. Who put them there is
+    not: the program at that address, or something between.
 
 What to do
-    If they are text, read it: servers explain themselves that way ("Invalid SSH identification string." usually means that
-    something in front of the server sent a line first, such as a PROXY header). Otherwise capture at both ends and compare.
+    If they are text, read it: servers explain themselves that way ("Invalid SSH identification string." usually means
+    that something in front of the server sent a line first, such as a PROXY header). Otherwise capture at both ends
+    and compare.
 
 References
     RFC 4253 §4.2, §6
@@ -51,8 +53,8 @@ def check(session: Session) -> Iterator[Finding]:
             yield _finding(
                 session,
                 who,
-                f'Where a packet of the {who} should begin stand the octets "{text}" (frame {odd.frame}); a receiver takes the first four for a '
-                f"packet length of {odd.packet_length}.{meaning}",
+                f'Where a packet of the {who} should begin stand the octets "{text}" (frame {odd.frame}); a receiver'
+                f" takes the first four for a packet length of {odd.packet_length}.{meaning}",
                 Evidence(frame=odd.frame, what=odd.reason, bytes=odd.bytes),
                 odd.packet_length,
             )
@@ -81,8 +83,10 @@ def _finding(session: Session, who: Who, what: str, evidence: Evidence, length: 
     messages = {}
     if length is not None:
         messages = {
-            "openssh": f"Bad packet length {length}. / ssh_dispatch_run_fatal: Connection to {server_place(session)}: "
-            "message authentication code incorrect",
+            "openssh": (
+                f"Bad packet length {length}. / ssh_dispatch_run_fatal: Connection to {server_place(session)}: "
+                "message authentication code incorrect"
+            ),
             "putty": "Incoming packet was garbled on decryption",
             "dropbear": f"Integrity error (bad packet size {length})",
         }

@@ -56,8 +56,9 @@ def check(session: Session, kind: Kind) -> Iterator[Finding]:
         party="unknown",
         title=kind.title,
         summary=(
-            f"Client and server share no {kind.noun}{_where(kind, failed)}: the client offers {listed(slot.client_offer)}; "
-            f"the server offers {listed(slot.server_offer)}. Neither can go on, and {how_it_ended(session)}."
+            f"Client and server share no {kind.noun}{_where(kind, failed)}: the client offers"
+            f" {listed(slot.client_offer)}; the server offers {listed(slot.server_offer)}. Neither can go on, and"
+            f" {how_it_ended(session)}."
         ),
         evidence=evidence,
         expected_messages=_messages(session, kind, negotiation, slot),
@@ -78,10 +79,14 @@ def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot
     ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
     server, client = session.server, session.client
     return {
-        "openssh_client": f"Unable to negotiate with {server.address} port {server.port}: no matching {kind.openssh} found. "
-        f"Their offer: {theirs}",
-        "sshd_log": f"Unable to negotiate with {client.address} port {client.port}: no matching {kind.openssh} found. "
-        f"Their offer: {ours} [preauth]",
+        "openssh_client": (
+            f"Unable to negotiate with {server.address} port {server.port}: no matching {kind.openssh} found. "
+            f"Their offer: {theirs}"
+        ),
+        "sshd_log": (
+            f"Unable to negotiate with {client.address} port {client.port}: no matching {kind.openssh} found. "
+            f"Their offer: {ours} [preauth]"
+        ),
         "putty": f"Couldn't agree a {kind.putty} (available: {theirs})",
         "dropbear": f"No matching algo {kind.dropbear}",
         "paramiko": kind.paramiko,
@@ -107,7 +112,10 @@ def _remedies(session: Session, kind: Kind, slot: Slot) -> Iterator[Remedy]:
         without = [("client", slot.client_offer), ("server", slot.server_offer)]
         for side, offer in without:
             if "none" not in offer:
-                yield Remedy(side="client" if side == "client" else "server", action=f"let the {side} offer \"none\" again: it demands compression")
+                yield Remedy(
+                    side="client" if side == "client" else "server",
+                    action=f'let the {side} offer "none" again: it demands compression',
+                )
         return
     server_has = tuple(name for name in real_methods(slot.server_offer) if name and name != "none")
     client_has = tuple(name for name in real_methods(slot.client_offer) if name and name != "none")
@@ -119,7 +127,8 @@ def _remedies(session: Session, kind: Kind, slot: Slot) -> Iterator[Remedy]:
             side="server",
             action=f"offer a {kind.noun} that the client has (better: it keeps the client as it is). sshd_config:",
             command=f"{kind.option} +{for_server}",
-            risk=weakness(for_server) or "only what the server's program supports can be added; `sshd -T` shows what is active",
+            risk=weakness(for_server)
+            or "only what the server's program supports can be added; `sshd -T` shows what is active",
         )
     if for_client is not None:
         yield Remedy(

@@ -7,14 +7,14 @@ How it is known
     The SYN, and its retransmissions, stand alone in the capture.
 
 When it may be wrong
-    "No answer in this capture" is certain. Whether the SYN or its answer was lost, and where, is not: a firewall that drops,
-    a dead host, a wrong address, a full accept queue and a lost way back look the same at the client. A capture at
-    the server decides it: no SYN there means the way to it, SYN and SYN-ACK mean the way back, SYN without SYN-ACK means
-    the host itself.
+    "No answer in this capture" is certain. Whether the SYN or its answer was lost, and where, is not: a firewall that
+    drops, a dead host, a wrong address, a full accept queue and a lost way back look the same at the client. A
+    capture at the server decides it: no SYN there means the way to it, SYN and SYN-ACK mean the way back, SYN without
+    SYN-ACK means the host itself.
 
 What to do
-    Capture at the server at the same time. On the client: `nc -vz HOST PORT` from another network, VPN, routes. On the
-    server: firewall and security group, `ss -ltn` (Recv-Q at its limit: a hung sshd).
+    Capture at the server at the same time. On the client: `nc -vz HOST PORT` from another network, VPN, routes. On
+    the server: firewall and security group, `ss -ltn` (Recv-Q at its limit: a hung sshd).
 
 References
     RFC 9293 §3.8.3; tcp(7), tcp_syn_retries
@@ -41,8 +41,10 @@ def check(session: Session) -> Iterator[Finding]:
         confidence=session.close.confidence,
         party="unknown",
         title=TITLE,
-        summary=f"{session.client.address} asked {server_place(session)} for a connection {times} and got no answer of any kind. "
-        "The capture does not show where the SYN, or the answer, was lost.",
+        summary=(
+            f"{session.client.address} asked {server_place(session)} for a connection {times} and got no answer of any"
+            " kind. The capture does not show where the SYN, or the answer, was lost."
+        ),
         evidence=with_close(
             session, *(Evidence(frame=entry.frame, what="SYN") for entry in syns[:10] if entry.frame is not None)
         ),
@@ -59,13 +61,19 @@ def check(session: Session) -> Iterator[Finding]:
             "the server's accept queue is full (a hung sshd)",
         ),
         remedies=(
-            Remedy(side="capture", action="capture at the server at the same time: it decides between the causes",
-                   command="tcpdump -i any -w server.pcap 'tcp port 22 or icmp'"),
+            Remedy(
+                side="capture",
+                action="capture at the server at the same time: it decides between the causes",
+                command="tcpdump -i any -w server.pcap 'tcp port 22 or icmp'",
+            ),
             Remedy(side="client", action="try the port from here and from another network", command="nc -vz HOST PORT"),
-            Remedy(side="server", action="look at the firewall, at bans, and at the accept queue",
-                   command="nft list ruleset; fail2ban-client status sshd; ss -ltn"),
+            Remedy(
+                side="server",
+                action="look at the firewall, at bans, and at the accept queue",
+                command="nft list ruleset; fail2ban-client status sshd; ss -ltn",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -42,7 +42,10 @@ KIND = negotiation.Kind(
     query="HostKeyAlgorithms",
     server_remedy=Remedy(
         side="server",
-        action="make the host key types that are missing, then restart sshd; or upgrade, so that the RSA key signs with SHA-2",
+        action=(
+            "make the host key types that are missing, then restart sshd; or upgrade, so that the RSA key signs with"
+            " SHA-2"
+        ),
         command="ls /etc/ssh/ssh_host_*_key; ssh-keygen -A; systemctl restart ssh",
         risk="clients that do not know the new key ask their users",
     ),

@@ -1,20 +1,20 @@
 """Not an SSH client.
 
 What it means
-    What connected to the SSH server speaks another protocol: a browser, a TLS client, a scanner, or a proxy that puts its own
-    header in front. The server is not at fault.
+    What connected to the SSH server speaks another protocol: a browser, a TLS client, a scanner, or a proxy that puts
+    its own header in front. The server is not at fault.
 
 How it is known
-    The client's first octets do not begin with "SSH-". OpenSSH answers with "Invalid SSH identification string." (up to
-    7.9: "Protocol mismatch.") and closes.
+    The client's first octets do not begin with "SSH-". OpenSSH answers with "Invalid SSH identification string." (up
+    to 7.9: "Protocol mismatch.") and closes.
 
 When it may be wrong
-    That the client's first octets are no identification string is certain; RFC 4253 §4.2 allows a client no lines before it.
-    The name of the other protocol is a recognition of its first octets.
+    That the client's first octets are no identification string is certain; RFC 4253 §4.2 allows a client no lines
+    before it. The name of the other protocol is a recognition of its first octets.
 
 What to do
-    Find the program at the client's address. If it is your own load balancer with a PROXY header: switch `send-proxy` off for
-    the SSH backend.
+    Find the program at the client's address. If it is your own load balancer with a PROXY header: switch `send-proxy`
+    off for the SSH backend.
 
 References
     RFC 4253 §4.2; the PROXY protocol (HAProxy), sections 2.1 and 2.2
@@ -41,13 +41,16 @@ def check(session: Session) -> Iterator[Finding]:
         return
     protocol = plain_text.protocol(text)
     said = next((m for m in session.messages if m.sender == "client"), None)
-    frame = said.frame if said else (client.unreadable.frame if client.unreadable else session.tcp.client.last_data_frame)
+    frame = (
+        said.frame if said else (client.unreadable.frame if client.unreadable else session.tcp.client.last_data_frame)
+    )
     named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
     if client.identification is not None:
         named = f"sent {protocol or 'something else'} before its identification string, which a server does not expect"
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     answer = next(
-        (m for m in session.messages if m.sender == "server" and plain_text.complaint(str(m.fields.get("text", "")))), None
+        (m for m in session.messages if m.sender == "server" and plain_text.complaint(str(m.fields.get("text", "")))),
+        None,
     )
     replied = f' The server answered "{answer.fields["text"]}" (frame {answer.frame}).' if answer else ""
     yield Finding(
@@ -74,7 +77,9 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         remedies=(
             Remedy(side="client", action="find the program that connects from this address, and correct its port"),
-            Remedy(side="network", action="switch the PROXY header off for the SSH backend (HAProxy: remove send-proxy)"),
+            Remedy(
+                side="network", action="switch the PROXY header off for the SSH backend (HAProxy: remove send-proxy)"
+            ),
         ),
     )
 

@@ -7,13 +7,13 @@ How it is known
     The server's first octets do not begin with "SSH-", and no identification string follows them.
 
 When it may be wrong
-    That no identification string came is certain. The name of the other protocol is a recognition of its first octets. RFC
-    4253 §4.2 allows a server text lines before its identification string: a capture that ends early, or a server that was cut
-    off while it still sent them, may hide that one would have come.
+    That no identification string came is certain. The name of the other protocol is a recognition of its first
+    octets. RFC 4253 §4.2 allows a server text lines before its identification string: a capture that ends early, or a
+    server that was cut off while it still sent them, may hide that one would have come.
 
 What to do
-    Connect to the right port, or to the right host behind a proxy or NAT. SSH inside TLS or through an HTTP proxy needs a
-    ProxyCommand.
+    Connect to the right port, or to the right host behind a proxy or NAT. SSH inside TLS or through an HTTP proxy
+    needs a ProxyCommand.
 
 References
     RFC 4253 §4.2; ssh_config(5), ProxyCommand
@@ -42,7 +42,9 @@ def check(session: Session) -> Iterator[Finding]:
     if protocol is None and session.close.how == "capture_end":
         return  # lines before the identification string are allowed, and it may have come later
     said = next((m for m in session.messages if m.sender == "server"), None)
-    frame = said.frame if said else (server.unreadable.frame if server.unreadable else session.tcp.server.last_data_frame)
+    frame = (
+        said.frame if said else (server.unreadable.frame if server.unreadable else session.tcp.server.last_data_frame)
+    )
     named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
     place = server_place(session)
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
@@ -54,11 +56,15 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="high" if protocol else "medium",
         party="server",
         title=TITLE,
-        summary=f'What answers on {place} {named}: it sent "{shown}"{lines} in frame {frame} and no identification string; '
-        f"{how_it_ended(session)}.",
+        summary=(
+            f'What answers on {place} {named}: it sent "{shown}"{lines} in frame {frame} and no identification string; '
+            f"{how_it_ended(session)}."
+        ),
         evidence=with_close(session, Evidence(frame=frame, what=f'"{shown}"') if frame is not None else None),
         expected_messages={
-            "openssh_client": f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}",
+            "openssh_client": (
+                f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
+            ),
             "openssh_client_binary": f"banner exchange: Connection to {place}: invalid format",
             "putty": "Remote side unexpectedly closed network connection",
             "paramiko": "Error reading SSH protocol banner",
@@ -67,15 +73,22 @@ def check(session: Session) -> Iterator[Finding]:
             "the port belongs to another service",
             "a port forwarding, NAT or load balancer leads to another service",
             "a TLS wrapper or an HTTP proxy stands in front of the SSH server",
-            "a tarpit holds scanners up with endless lines" if many > 2 else "a captive portal answers in the server's name",
+            (
+                "a tarpit holds scanners up with endless lines"
+                if many > 2
+                else "a captive portal answers in the server's name"
+            ),
         ),
         remedies=(
             Remedy(side="client", action="use the port of the SSH server", command="ssh -p PORT HOST"),
-            Remedy(side="client", action="SSH inside TLS: unwrap it",
-                   command="ssh -o ProxyCommand='openssl s_client -quiet -connect %h:443 -servername %h' HOST"),
+            Remedy(
+                side="client",
+                action="SSH inside TLS: unwrap it",
+                command="ssh -o ProxyCommand='openssl s_client -quiet -connect %h:443 -servername %h' HOST",
+            ),
             Remedy(side="server", action="see what listens on the port", command="ss -ltnp"),
         ),
-    )  # fmt: skip
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

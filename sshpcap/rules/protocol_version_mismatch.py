@@ -1,19 +1,21 @@
 """Protocol version mismatch.
 
 What it means
-    The two sides speak different major versions of the SSH protocol, or one announces a version that is none. SSH-1 is
-    obsolete and insecure; SSH-1.99 means "2.0 and 1.x" and is no mismatch.
+    The two sides speak different major versions of the SSH protocol, or one announces a version that is none. SSH-1
+    is obsolete and insecure; SSH-1.99 means "2.0 and 1.x" and is no mismatch.
 
 How it is known
-    From the protocol version fields of the identification strings, or from the server's "Protocol major versions differ."
+    From the protocol version fields of the identification strings, or from the server's "Protocol major versions
+    differ."
 
 When it may be wrong
-    The versions are certain. A program may go on in spite of an unknown version (PuTTY does with 3.0); then there is no
-    failure here.
+    The versions are certain. A program may go on in spite of an unknown version (PuTTY does with 3.0); then there is
+    no failure here.
 
 What to do
-    Switch the SSH-1 side to version 2: `ip ssh version 2` on old Cisco devices (needs an RSA key of 768 bits or more), the protocol
-    setting in PuTTY (Connection > SSH). Where that cannot be done, an old client is the only way, and an insecure one.
+    Switch the SSH-1 side to version 2: `ip ssh version 2` on old Cisco devices (needs an RSA key of 768 bits or
+    more), the protocol setting in PuTTY (Connection > SSH). Where that cannot be done, an old client is the only way,
+    and an insecure one.
 
 References
     RFC 4253 §4.2, §5.1
@@ -54,9 +56,13 @@ def check(session: Session) -> Iterator[Finding]:
         summary=f"The protocol versions do not fit: {named}.{complaint} In the end {how_it_ended(session)}.",
         evidence=with_close(session, *(shown(m, "identification string") for m in greetings if m is not None)),
         expected_messages={
-            "openssh_client": f"Protocol major versions differ: 2 vs. 1 / banner exchange: Connection to {server_place(session)}: "
-            "could not read protocol version",
-            "putty": "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1",
+            "openssh_client": (
+                f"Protocol major versions differ: 2 vs. 1 / banner exchange: Connection to {server_place(session)}: "
+                "could not read protocol version"
+            ),
+            "putty": (
+                "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1"
+            ),
             "sshd_log": f"Protocol major versions differ … / banner exchange: Connection from {client_place(session)}",
             "paramiko": "Incompatible version (1.5 instead of 2.0)",
         },

@@ -8,13 +8,14 @@ How it is known
     The server's first line is a text that SSH servers print for a refusal, and no identification string follows.
 
 When it may be wrong
-    The text is certain. "Not allowed at this time" (OpenSSH 9.8 and later) does not tell MaxStartups, PerSourceMaxStartups
-    and PerSourcePenalties apart: refusals at random speak for the first, refusals of one client only for the last.
+    The text is certain. "Not allowed at this time" (OpenSSH 9.8 and later) does not tell MaxStartups,
+    PerSourceMaxStartups and PerSourcePenalties apart: refusals at random speak for the first, refusals of one client
+    only for the last.
 
 What to do
     "Exceeded MaxStartups": fewer connections at once from the clients, or a higher `MaxStartups` and a shorter
-    `LoginGraceTime` on the server. "Not allowed at this time": the server's log names the reason; stop the failing logins and
-    wait, or exempt the source with `PerSourcePenaltyExemptList`.
+    `LoginGraceTime` on the server. "Not allowed at this time": the server's log names the reason; stop the failing
+    logins and wait, or exempt the source with `PerSourcePenaltyExemptList`.
 
 References
     sshd_config(5), MaxStartups, PerSourcePenalties; OpenSSH 9.8 release notes
@@ -47,17 +48,25 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="high",
         party="server",
         title=TITLE,
-        summary=f'The server said "{lines[0]}" (frame {frame}) instead of an identification string, and {how_it_ended(session)}: '
-        f"{refusal.meaning}.",
+        summary=(
+            f'The server said "{lines[0]}" (frame {frame}) instead of an identification string, and'
+            f" {how_it_ended(session)}: {refusal.meaning}."
+        ),
         evidence=with_close(
             session,
-            Evidence(frame=frame, what=f'the server\'s text "{lines[0]}"', bytes=said.bytes if said else None)
-            if frame is not None
-            else None,
+            (
+                Evidence(frame=frame, what=f'the server\'s text "{lines[0]}"', bytes=said.bytes if said else None)
+                if frame is not None
+                else None
+            ),
         ),
         expected_messages={
-            "openssh_client": f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}",
-            "openssh_client_after_rst": f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}",
+            "openssh_client": (
+                f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
+            ),
+            "openssh_client_after_rst": (
+                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
+            ),
             "putty": "Remote side unexpectedly closed network connection",
             "paramiko": "Error reading SSH protocol banner",
             "sshd_log": "drop connection … past MaxStartups (9.2) / Maxstartups (10.x) / penalty: … (9.8 and later)",
@@ -65,18 +74,34 @@ def check(session: Session) -> Iterator[Finding]:
         causes=(
             "many connections at once that have not authenticated yet: scans, or parallel jobs (ansible, rsync, git)",
             "slow authentication (PAM, DNS) keeps the places occupied",
-            "earlier failed logins from this address, or from others behind the same NAT (penalties, OpenSSH 9.8 and later)",
+            (
+                "earlier failed logins from this address, or from others behind the same NAT (penalties, OpenSSH 9.8"
+                " and later)"
+            ),
         ),
         remedies=(
-            Remedy(side="server", action="read why in sshd's log", command="journalctl -u ssh | grep 'drop connection'"),
-            Remedy(side="server", action="allow more unauthenticated connections. sshd_config:",
-                   command="MaxStartups 100:30:200", risk="more room for brute force; pair it with a shorter LoginGraceTime"),
-            Remedy(side="server", action="exempt a trusted source from penalties (OpenSSH 9.8 and later). sshd_config:",
-                   command="PerSourcePenaltyExemptList 192.0.2.0/24", risk="no penalties for attackers in that network"),
-            Remedy(side="client", action="open fewer connections at once and share them. ssh_config:",
-                   command="ControlMaster auto"),
+            Remedy(
+                side="server", action="read why in sshd's log", command="journalctl -u ssh | grep 'drop connection'"
+            ),
+            Remedy(
+                side="server",
+                action="allow more unauthenticated connections. sshd_config:",
+                command="MaxStartups 100:30:200",
+                risk="more room for brute force; pair it with a shorter LoginGraceTime",
+            ),
+            Remedy(
+                side="server",
+                action="exempt a trusted source from penalties (OpenSSH 9.8 and later). sshd_config:",
+                command="PerSourcePenaltyExemptList 192.0.2.0/24",
+                risk="no penalties for attackers in that network",
+            ),
+            Remedy(
+                side="client",
+                action="open fewer connections at once and share them. ssh_config:",
+                command="ControlMaster auto",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -1,14 +1,14 @@
 """The handshake stood still.
 
 What it means
-    One side waited for the next step of the handshake and it did not come; then it gave up, or the capture shows nothing
-    more. The finding says whose step was missing and what came before.
+    One side waited for the next step of the handshake and it did not come; then it gave up, or the capture shows
+    nothing more. The finding says whose step was missing and what came before.
 
 How it is known
-    RFC 4253 fixes who has to send what next. The last step is named with its frame, and the time from there to the end.
-    Acknowledgements tell whether a side's octets had arrived: acknowledged and unanswered means that the other side's program did not
-    react, or that its answer was lost before the capture point; sent again and never acknowledged means that they, or the
-    acknowledgements, did not get through.
+    RFC 4253 fixes who has to send what next. The last step is named with its frame, and the time from there to the
+    end. Acknowledgements tell whether a side's octets had arrived: acknowledged and unanswered means that the other
+    side's program did not react, or that its answer was lost before the capture point; sent again and never
+    acknowledged means that they, or the acknowledgements, did not get through.
 
 When it may be wrong
     The wait is certain. What the other side did meanwhile is not in the capture, and when frames are missing the step
@@ -16,8 +16,8 @@ When it may be wrong
 
 What to do
     Acknowledged but unanswered: look at the other side's program (hung, stopped, out of memory, waiting for name
-    resolution, or a proxy without a backend). Not acknowledged: look at the path; if only full-size segments are lost, at the MTU (`ping -M do
-    -s 1472`). Capture at both ends to be sure.
+    resolution, or a proxy without a backend). Not acknowledged: look at the path; if only full-size segments are
+    lost, at the MTU (`ping -M do -s 1472`). Capture at both ends to be sure.
 
 References
     RFC 4253 §4.2, §7; RFC 9293 §3.8; RFC 2923 §2.1 (path MTU black holes)
@@ -40,7 +40,9 @@ def check(session: Session) -> Iterator[Finding]:
     waiting = session.awaited
     if waiting is None or waiting.waited.ns < WAIT_NS:
         return
-    gave_up = session.outcome == "failed" and session.close.how in ("fin", "rst") and session.close.by in ("client", "server")
+    gave_up = (
+        session.outcome == "failed" and session.close.how in ("fin", "rst") and session.close.by in ("client", "server")
+    )
     # Whoever closes while the other side has to move gave up waiting; who closes in its own turn did something else.
     if not (session.outcome == "stalled" or (gave_up and waiting.party not in (session.close.by, "unknown"))):
         return
@@ -57,19 +59,30 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="medium" if lost_to_the_capture(session) or party == "unknown" else "high",
         party=party,
         title=TITLE,
-        summary=f"After frame {waiting.since_frame} nothing brought the handshake forward for {duration(waiting.waited.ns)}: "
-        f"{stuck or _missing(session) + '.' + (_lost(session) or _arrived(other))} In the end {how_it_ended(session)}.",
-        evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)),
+        summary=(
+            f"After frame {waiting.since_frame} nothing brought the handshake forward for"
+            f" {duration(waiting.waited.ns)}: {stuck or _missing(session) + '.' + (_lost(session) or _arrived(other))}"
+            f" In the end {how_it_ended(session)}."
+        ),
+        evidence=with_close(
+            session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)
+        ),
         expected_messages={
-            "openssh_client": "Connection timed out during banner exchange (with ConnectTimeout)"
-            if session.server.identification is None
-            else f"Connection to {server_place(session)} timed out (with ServerAliveInterval)",
+            "openssh_client": (
+                "Connection timed out during banner exchange (with ConnectTimeout)"
+                if session.server.identification is None
+                else f"Connection to {server_place(session)} timed out (with ServerAliveInterval)"
+            ),
             "paramiko": "Error reading SSH protocol banner" if session.server.identification is None else "EOFError",
         },
         causes=_causes(party, stuck=stuck is not None),
         remedies=(
             Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
-            Remedy(side="server", action="look at the server's console and log at this time", command="journalctl -u ssh; dmesg | tail"),
+            Remedy(
+                side="server",
+                action="look at the server's console and log at this time",
+                command="journalctl -u ssh; dmesg | tail",
+            ),
             Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10"),
         ),
     )
@@ -90,13 +103,14 @@ def _arrived(waiting_side: TcpSide | None) -> str:
         return ""
     if waiting_side.unacknowledged == 0:
         return (
-            " What the waiting side had sent was acknowledged, so it arrived; no answer came by here: none was sent, or it was lost "
-            "on the way."
+            " What the waiting side had sent was acknowledged, so it arrived; no answer came by here: none was sent, or"
+            " it was lost on the way."
         )
     if waiting_side.retransmissions >= _REPEATED:
         return (
-            f" {waiting_side.unacknowledged:,} octets of the waiting side were sent again {waiting_side.retransmissions} times and never "
-            "acknowledged: they, or the acknowledgements, did not get through."
+            f" {waiting_side.unacknowledged:,} octets of the waiting side were sent again"
+            f" {waiting_side.retransmissions} times and never acknowledged: they, or the acknowledgements, did not get"
+            " through."
         )
     return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
 
@@ -108,8 +122,9 @@ def _stuck(session: Session) -> str | None:
         if message.acknowledged is False and side.retransmissions >= _REPEATED and side.unacknowledged:
             frames = ", ".join(map(str, message.frames))
             return (
-                f"octets of the {message.sender}'s {message.name} (frame{'s' if len(message.frames) > 1 else ''} {frames}) were sent "
-                f"{side.retransmissions} times more and never acknowledged: they, or the acknowledgements, do not get through."
+                f"octets of the {message.sender}'s {message.name} (frame{'s' if len(message.frames) > 1 else ''}"
+                f" {frames}) were sent {side.retransmissions} times more and never acknowledged: they, or the"
+                " acknowledgements, do not get through."
             )
     return None
 
@@ -121,8 +136,8 @@ def _lost(session: Session) -> str:
     if side is None or not side.undelivered:
         return ""
     return (
-        f" {side.undelivered:,} octets of the {party} never came by here although later ones did, and were not acknowledged: they were "
-        "lost, or held back, between there and the capture point."
+        f" {side.undelivered:,} octets of the {party} never came by here although later ones did, and were not"
+        " acknowledged: they were lost, or held back, between there and the capture point."
     )
 
 

@@ -31,4 +31,7 @@ def _encrypted(session: Session) -> str:
     entry = next((row for row in session.timeline if row.kind == "encrypted"), None)
     if entry is not None:
         parts.append(f"from frame {entry.frame} on everything is encrypted")
-    return f"{'; '.join(parts)}. What was said there, and whether the login succeeded, is not readable; {how_it_ended(session)}."
+    return (
+        f"{'; '.join(parts)}. What was said there, and whether the login succeeded, is not readable;"
+        f" {how_it_ended(session)}."
+    )

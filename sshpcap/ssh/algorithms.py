@@ -48,7 +48,8 @@ WIDELY_SUPPORTED: Final = (
     "hmac-sha2-256",
     "hmac-sha2-512",
 )
-"""Sound algorithms that many programs have: the first of them that a side offers is the best one to ask the other for."""
+"""Sound algorithms that many programs have: the first of them that a side offers is the best one to ask the other
+for."""
 
 
 def best(names: tuple[str, ...]) -> str | None:

@@ -4,6 +4,7 @@ A `Cutter` is a cursor over a growing byte string. It decides where units begin 
 is `messages.py`. It never looks ahead of what it has, and each octet is looked at a bounded number of times.
 """
 
+from bisect import bisect_right
 from enum import Enum
 from typing import Final, Literal, NamedTuple
 
@@ -14,7 +15,8 @@ from sshpcap.ssh.wire import Malformed
 Kind = Literal["text", "identification", "packet"]
 
 _SMALLEST_PACKET: Final = 5
-_TEXT: Final = frozenset((*range(32, 127), 9, 10, 13))
+_LINE_FEED: Final = 10
+_TEXT: Final = bytes((*range(32, 127), 9, 10, 13))
 
 
 class State(Enum):
@@ -61,7 +63,9 @@ class Cutter:
         """End of the unit the cursor stands in, where its length is known and it is not all there."""
         self._searched = 0
 
-    def advance(self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...] = (), *, final: bool = False) -> None:
+    def advance(
+        self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...] = (), *, final: bool = False
+    ) -> None:
         """Cut as far as possible; `final` means that nothing will follow."""
         while self.state not in FINAL:
             if len(self.units) >= limits.MAX_MESSAGES:
@@ -83,23 +87,23 @@ class Cutter:
         if _plausible_packet(octets):
             self.state = State.PACKETS
             return True
-        line = bytes(octets[: limits.MAX_IDENTIFICATION_LINE]).partition(b"\n")
-        if line[1] and line[0] and _is_text(line[0]):
+        end = self._line_end(octets)
+        if not end and not final and _is_text(octets[:16]):
+            self._anchored = False
+            return False
+        if end > 1 and octets[end - 1] == _LINE_FEED and _is_text(octets[:end]):
             return True
         self._stop("start", "the capture began in the middle of the connection")
         return False
 
     def _line(self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...], *, final: bool) -> bool:
-        end = octets.find(b"\n", max(self.at, self._searched)) + 1
+        end = self._line_end(octets)
         if not end:
-            self._searched = len(octets)
-            if len(octets) - self.at > limits.MAX_IDENTIFICATION_LINE:
-                return self._stop("line", f"longer than {limits.MAX_IDENTIFICATION_LINE:,} octets without a line end")
             return False
         hole = _hole_in(holes, self.at, end)
         if hole:
             return self._stop("line", "octets of it are missing in the capture")
-        if end - self.at > limits.MAX_IDENTIFICATION_LINE:
+        if octets[end - 1] != _LINE_FEED:
             return self._stop("line", f"longer than {limits.MAX_IDENTIFICATION_LINE:,} octets")
         is_identification = octets.startswith(b"SSH-", self.at)
         start, self.at = self.at, end
@@ -120,9 +124,10 @@ class Cutter:
         length = int.from_bytes(octets[at : at + 4], "big")
         padding = octets[at + 4]
         if not _SMALLEST_PACKET <= length <= limits.MAX_PACKET_LENGTH:
-            return self._not_a_packet(octets, f"packet_length {length:,} cannot be")
+            return self._not_a_packet(octets, f"packet_length {length:,} cannot be", final=final)
         if padding + 1 >= length:
-            return self._not_a_packet(octets, f"padding_length {padding} does not fit packet_length {length:,}")
+            reason = f"padding_length {padding} does not fit packet_length {length:,}"
+            return self._not_a_packet(octets, reason, final=final)
         end = at + 4 + length
         if len(octets) < end:
             self.wanted = end
@@ -140,17 +145,27 @@ class Cutter:
         if rest and len(rest) >= 4 and not _hole_in(holes, self.at, len(octets)):
             length = int.from_bytes(rest[:4], "big")
             if not _SMALLEST_PACKET <= length <= limits.MAX_PACKET_LENGTH:
-                return self._not_a_packet(octets, f"packet_length {length:,} cannot be")
+                return self._not_a_packet(octets, f"packet_length {length:,} cannot be", final=True)
         return False
 
-    def _not_a_packet(self, octets: bytes | bytearray, reason: str) -> bool:
+    def _not_a_packet(self, octets: bytes | bytearray, reason: str, *, final: bool) -> bool:
         """Text where a packet should be is worth reading: servers explain themselves that way."""
-        line = bytes(octets[self.at : self.at + limits.MAX_IDENTIFICATION_LINE]).partition(b"\n")
-        text = line[0] + line[1]
+        end = self._line_end(octets)
+        if not end and not final and _is_text(octets[self.at : self.at + 16]):
+            return False
+        text = octets[self.at : end or len(octets)]
         if len(text) >= 4 and _is_text(text):
             self.units.append(Unit("text", self.at, self.at + len(text), self.at, self.at + len(text), True))
             reason += ": it is text"
         return self._stop("packet_length", reason)
+
+    def _line_end(self, octets: bytes | bytearray) -> int:
+        """Where the line at the cursor ends, or gets too long to be one; 0 while that is open."""
+        limit = self.at + limits.MAX_IDENTIFICATION_LINE
+        end = octets.find(b"\n", max(self.at, self._searched), limit) + 1
+        if not end:
+            self._searched = len(octets)
+        return end or (limit if len(octets) >= limit else 0)
 
     def _stop(self, field: str, reason: str) -> bool:
         self.state = State.STOPPED
@@ -159,16 +174,18 @@ class Cutter:
 
 
 def _hole_in(holes: tuple[tuple[int, int], ...], start: int, end: int) -> tuple[int, int] | None:
-    return next((hole for hole in holes if hole[0] < end and hole[1] > start), None)
+    """The first hole that touches a range; holes are in order and apart."""
+    behind = bisect_right(holes, start, key=lambda hole: hole[1])
+    return holes[behind] if behind < len(holes) and holes[behind][0] < end else None
 
 
-def _is_text(octets: bytes) -> bool:
-    return all(octet in _TEXT for octet in octets)
+def _is_text(octets: bytes | bytearray) -> bool:
+    return not octets.translate(None, _TEXT)
 
 
 def _plausible_packet(octets: bytes | bytearray) -> bool:
-    """Does this look like a clear packet? Random octets do once in some ten million times: the length is one of 4374 out
-    of 2**32, the number one of 26 out of 256."""
+    """Does this look like a clear packet? Random octets do once in some ten million times: the length is one of 4374
+    out of 2**32, the number one of 26 out of 256."""
     if len(octets) < 16:
         return False
     length, padding, number = int.from_bytes(octets[:4], "big"), octets[4], octets[5]

@@ -1,4 +1,5 @@
-"""HASSH and hasshServer: MD5 over the algorithm lists of a proposal as sent (the definition published by Salesforce)."""
+"""HASSH and hasshServer: MD5 over the algorithm lists of a proposal as sent (the definition published by
+Salesforce)."""
 
 import hashlib
 

@@ -38,9 +38,7 @@ GROUP_EXCHANGE: Final[Family] = {  # RFC 4419 §3, §5
 }
 ECDH: Final[Family] = {  # RFC 5656 §4, RFC 8731
     30: KexMessage("SSH_MSG_KEX_ECDH_INIT", "client", (("Q_C", "string"),)),
-    31: KexMessage(
-        "SSH_MSG_KEX_ECDH_REPLY", "server", (("K_S", "string"), ("Q_S", "string"), ("signature", "string"))
-    ),
+    31: KexMessage("SSH_MSG_KEX_ECDH_REPLY", "server", (("K_S", "string"), ("Q_S", "string"), ("signature", "string"))),
 }
 HYBRID: Final[Family] = {  # draft-ietf-sshm-mlkem-hybrid-kex, draft-ietf-sshm-ntruprime-ssh
     30: KexMessage("SSH_MSG_KEX_HYBRID_INIT", "client", (("C_INIT", "string"),)),

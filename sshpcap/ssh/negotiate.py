@@ -88,14 +88,18 @@ def _slot(client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
     elif client[0] == chosen:
         reason = "the client's first choice"
     else:
-        reason = f"number {client.index(chosen) + 1} of {len(client)} in the client's list, the first that the server has"
+        reason = (
+            f"number {client.index(chosen) + 1} of {len(client)} in the client's list, the first that the server has"
+        )
     return Slot(chosen=chosen, client_offer=client, server_offer=server, reason=reason)
 
 
 def _implicit(cipher: str | None, client: tuple[str, ...], server: tuple[str, ...]) -> Slot | None:
     if cipher is None or not is_aead(cipher):
         return None
-    return Slot(chosen=None, client_offer=client, server_offer=server, reason="the cipher authenticates by itself (AEAD)")
+    return Slot(
+        chosen=None, client_offer=client, server_offer=server, reason="the cipher authenticates by itself (AEAD)"
+    )
 
 
 def _cipher_is_aead(slots: dict[str, Slot], mac: str) -> bool:
@@ -121,6 +125,4 @@ def _guesses(client: KexInit, server: KexInit, agreed: bool) -> tuple[Guess, ...
     else:
         reason = "the sides prefer different host key algorithms"
     sides: tuple[tuple[Who, KexInit], ...] = (("client", client), ("server", server))
-    return tuple(
-        Guess(sent_by=who, right=right, reason=reason) for who, side in sides if side.first_kex_packet_follows
-    )
+    return tuple(Guess(sent_by=who, right=right, reason=reason) for who, side in sides if side.first_kex_packet_follows)

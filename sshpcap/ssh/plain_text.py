@@ -34,8 +34,10 @@ REFUSALS: Final = tuple(
         (
             r"Not allowed at this time",
             "OpenSSH 9.8 and later",
-            "the server refuses this client for now: MaxStartups, PerSourceMaxStartups or a penalty for earlier failures "
-            "(PerSourcePenalties); the text does not tell which",
+            (
+                "the server refuses this client for now: MaxStartups, PerSourceMaxStartups or a penalty for earlier"
+                " failures (PerSourcePenalties); the text does not tell which"
+            ),
         ),
         (
             r"Timed out waiting for SSH identification string",

@@ -43,7 +43,8 @@ def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
             return _fin(recorder, event, names, reasoning)
         if _without_effect(recorder, event):
             reasoning.append(
-                f"The RST in frame {event.frame} from the {name}'s address did not end it: the connection went on after it."
+                f"The RST in frame {event.frame} from the {name}'s address did not end it: the connection went on"
+                " after it."
             )
             continue
         return _rst(recorder, event, names, reasoning)
@@ -111,8 +112,8 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     behind = recorder.offset(event.direction, event.seq) + event.length + 1
     if answer is not None and recorder.offset(event.direction, answer.ack) < behind and answer.flags & ACK:
         reasoning.append(
-            f"The {other}'s own FIN (frame {answer.frame}) does not acknowledge it: the two crossed, each side closed by "
-            "itself."
+            f"The {other}'s own FIN (frame {answer.frame}) does not acknowledge it: the two crossed, each side closed"
+            " by itself."
         )
     elif answer is not None:
         reasoning.append(f"The {other}'s FIN (frame {answer.frame}) acknowledges it and closes the other direction.")
@@ -141,9 +142,8 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     )
     if goes_on:
         reasoning.append(
-            f"The {name} went on sending data after it (frame {sender.last_data_frame}), which a host that has sent a RST "
-            "does not do: something between the two sent it in the name of the "
-            f"{name}."
+            f"The {name} went on sending data after it (frame {sender.last_data_frame}), which a host that has sent a"
+            f" RST does not do: something between the two sent it in the name of the {name}."
         )
         return Ending("rst", "network", event.frame, event.time, "high", tuple(reasoning))
     if not _ttl_fits(recorder, event):
@@ -167,7 +167,9 @@ def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> 
     quiet = observed_until - recorder.last_time
     sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
     if recorder.superseded_by is not None:
-        reasoning.append(f"{sentence}; frame {recorder.superseded_by} begins a new connection between the same endpoints.")
+        reasoning.append(
+            f"{sentence}; frame {recorder.superseded_by} begins a new connection between the same endpoints."
+        )
         return Ending("silence", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
     if quiet >= SILENCE_NS:
         reasoning.append(f"{sentence}, and {quiet / 1e9:.1f} s were captured after it.")
@@ -177,7 +179,8 @@ def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> 
 
 
 def _without_effect(recorder: Recorder, reset: Event) -> bool:
-    """The connection went on: opened anew behind a RST for an older one, or the receiver did not take it (RFC 5961 §3.2)."""
+    """The connection went on: opened anew behind a RST for an older one, or the receiver did not take it (RFC 5961
+    §3.2)."""
     if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
         return True
     return all(
@@ -198,14 +201,16 @@ def _ttl_sentence(recorder: Recorder, event: Event, names: Names) -> str:
     seen = sorted(recorder.directions[event.direction].ttls - {event.ttl})
     usual = " or ".join(str(ttl) for ttl in seen)
     return (
-        f"Frame {event.frame} has TTL {event.ttl}, the {names[event.direction]}'s other frames have {usual}: it may have "
-        "been sent by something between the two."
+        f"Frame {event.frame} has TTL {event.ttl}, the {names[event.direction]}'s other frames have {usual}: it may"
+        " have been sent by something between the two."
     )
 
 
 def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:
     told = names[0] if error.source == recorder.endpoints[0] else names[1]
-    sentence = f"Frame {error.frame} is an ICMP{'v6' if error.version == 6 else ''} error to the {told}: {icmp_name(error)}"
+    sentence = (
+        f"Frame {error.frame} is an ICMP{'v6' if error.version == 6 else ''} error to the {told}: {icmp_name(error)}"
+    )
     return sentence + (f", next-hop MTU {error.mtu}." if error.mtu else ".")
 
 

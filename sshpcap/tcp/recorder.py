@@ -1,8 +1,8 @@
 """Records one connection: both streams, and what TCP did around them. Bounded, and without opinion.
 
-A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its segments in capture order; `Recording`s are
-what `interpret` reads. Direction 0 is that of the segments from `endpoints[0]`, the sender of the first frame seen (or
-of the first SYN without ACK). Must not know: SSH, files, results.
+A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its segments in capture order;
+`Recording`s are what `interpret` reads. Direction 0 is that of the segments from `endpoints[0]`, the sender of the
+first frame seen (or of the first SYN without ACK). Must not know: SSH, files, results.
 """
 
 from dataclasses import dataclass, field
@@ -145,7 +145,8 @@ class Recorder:
                       segment.window, segment.ttl, notes)  # fmt: skip
         self._remember(event)
         self._history(event, mine)
-        mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span - (segment.flags >> 1 & 1))
+        if not segment.flags & RST:
+            mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span - (segment.flags >> 1 & 1))
 
     def skim(self, direction: int, skim: "Skim") -> None:
         """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""
@@ -315,5 +316,3 @@ def _options(octets: bytes) -> list[tuple[int, bytes]]:
         found.append((kind, octets[at + 2 : at + octets[at + 1]]))
         at += octets[at + 1]
     return found
-
-

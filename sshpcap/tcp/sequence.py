@@ -12,5 +12,6 @@ def difference(left: int, right: int) -> int:
 
 
 def unwrap(number: int, origin: int, near: int) -> int:
-    """The offset from `origin` that `number` stands for, as an integer that does not wrap: the one nearest to `near`."""
+    """The offset from `origin` that `number` stands for, as an integer that does not wrap: the one nearest to
+    `near`."""
     return near + difference(number, origin + near)

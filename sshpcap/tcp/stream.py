@@ -1,16 +1,19 @@
 """One direction of a connection as a byte stream (RFC 9293 §3.4): in-order octets, and which frame carried each.
 
-The first copy of an octet counts, as it does for most receivers; a later copy that differs is counted as a conflict, never
-silently preferred. Everything is bounded by `limits`. Must not know: what the octets mean.
+The first copy of an octet counts, as it does for most receivers; a later copy that differs is counted as a conflict,
+never silently preferred. Everything is bounded by `limits`. Must not know: what the octets mean.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from sshpcap import limits
 
 _REBASE_WINDOW: Final = 1 << 16
+_MAX_REBASES: Final = 16
+"""Each costs as much as all that was collected; reordering at the start of a capture needs one or two."""
 
 
 class Piece(NamedTuple):
@@ -52,7 +55,7 @@ class Assembled(NamedTuple):
 
     def hole_in(self, start: int, end: int) -> tuple[int, int] | None:
         """The first hole that touches a range."""
-        return next((hole for hole in self.holes if hole[0] < end and hole[1] > start), None)
+        return _hole_in(self.holes, start, end)
 
 
 class Stream:
@@ -82,7 +85,7 @@ class Stream:
         """
         moved = 0
         if piece.start < 0:
-            if not anchored and piece.start >= -_REBASE_WINDOW:
+            if not anchored and piece.start >= -_REBASE_WINDOW and self.generation < _MAX_REBASES:
                 moved = -piece.start
                 self._rebase(moved)
                 piece = piece._replace(start=0)
@@ -134,8 +137,9 @@ class Stream:
         ends = [*self.starts[1:], len(self.octets)]
         pieces = []
         for start, end, frame, time in zip(self.starts, ends, self.frames, self.times, strict=False):
-            hole = next((hole for hole in self.holes if start <= hole[0] < end), None)
-            cut = hole[0] if hole else end
+            # What is missing of a piece is its tail; the hole may have begun in the piece before.
+            hole = _hole_in(self.holes, start, end)
+            cut = max(start, hole[0]) if hole else end
             pieces.append(Piece(start, bytes(self.octets[start:cut]), end - cut, frame, time))
         return pieces
 
@@ -208,9 +212,15 @@ class Stream:
             return
         self.overlaps += 1
         if self.conflict_frame is None and self.octets[piece.start : end] != piece.octets[: end - piece.start]:
-            hidden = any(start < end and stop > piece.start for start, stop in self.holes)
+            hidden = _hole_in(self.holes, piece.start, end)
             if not hidden:
                 self.conflict_frame = piece.frame
+
+
+def _hole_in(holes: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
+    """The first hole that touches a range; holes are in order and apart."""
+    behind = bisect_right(holes, start, key=lambda hole: hole[1])
+    return holes[behind] if behind < len(holes) and holes[behind][0] < end else None
 
 
 def _behind(piece: Piece, offset: int) -> Piece:

@@ -1,0 +1,273 @@
+"""Every rule: made connections where it fires, and near misses where it must not."""
+
+import pytest
+
+from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
+from tests.support.sshbytes import disconnect, ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
+from tests.support.wireflow import Flow
+
+HOST_KEY = string("ssh-ed25519") + string(bytes(32))
+SIGNATURE = string("ssh-ed25519") + string(bytes(64))
+
+
+def shown_key(flow: Flow | None = None) -> Flow:
+    """A handshake up to the server's NEWKEYS."""
+    flow = proposed(flow)
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.acks()
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("lists", "finding"),
+    [
+        ({"kex_algorithms": "diffie-hellman-group1-sha1"}, "no-common-kex-algorithm"),
+        ({"server_host_key_algorithms": "ssh-dss"}, "no-common-host-key-algorithm"),
+        ({"encryption": "3des-cbc"}, "no-common-cipher"),
+        ({"encryption_algorithms_server_to_client": "3des-cbc"}, "no-common-cipher"),
+        ({"mac": "hmac-md5"}, "no-common-mac"),
+        ({"compression": "zlib"}, "no-common-compression"),
+    ],
+)
+def test_no_common_algorithm(lists: dict[str, str], finding: str) -> None:
+    session = session_of(closed(proposed(server=lists)))
+    assert [f.id for f in session.findings] == [finding]
+    assert session.findings[0].confidence == "high"
+    # Both proposals and the close are the evidence.
+    assert [e.frame for e in session.findings[0].evidence] == [8, 10, 12]
+
+
+def test_a_mac_is_not_missed_where_the_cipher_needs_none() -> None:
+    gcm = {"encryption": "aes128-gcm@openssh.com"}
+    flow = shown_key(proposed(client={**gcm, "mac": "hmac-md5"}, server={**gcm, "mac": "hmac-sha2-256"}))
+    assert "no-common-mac" not in findings_of(closed(flow))
+
+
+def test_all_failed_slots_are_found() -> None:
+    lists = {
+        "kex_algorithms": "a",
+        "server_host_key_algorithms": "b",
+        "encryption": "c",
+        "mac": "d",
+        "compression": "e",
+    }
+    found = findings_of(closed(proposed(server=lists)))
+    assert found == [
+        "no-common-kex-algorithm",
+        "no-common-host-key-algorithm",
+        "no-common-cipher",
+        "no-common-mac",
+        "no-common-compression",
+    ]
+
+
+def test_connection_refused() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.rst()
+    session = session_of(flow)
+    assert [f.id for f in session.findings] == ["connection-refused"]
+    assert session.outcome == "refused"
+
+
+def test_a_reset_after_the_handshake_is_no_refusal() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification())
+    flow.server.rst()
+    assert findings_of(flow) == ["server-closed-before-identification"]
+
+
+def test_no_answer_to_syn() -> None:
+    flow = Flow()
+    for pause in (1, 2, 4):
+        flow.client.syn()
+        flow.wait(pause)
+    session = session_of(flow)
+    assert [f.id for f in session.findings] == ["no-answer-to-syn"]
+    assert "3 times" in session.verdict.summary
+
+
+def test_one_syn_at_the_end_of_a_capture_proves_little() -> None:
+    flow = Flow()
+    flow.client.syn()
+    session = session_of(flow)
+    assert session.outcome == "incomplete"
+    assert all(f.confidence != "high" for f in session.findings if f.id == "no-answer-to-syn")
+
+
+@pytest.mark.parametrize("text", ["Exceeded MaxStartups\r\n", "Not allowed at this time\r\n"])
+def test_refused_in_plain_text(text: str) -> None:
+    flow = Flow()
+    flow.opens()
+    flow.server.sends(text.encode())
+    flow.server.fin()
+    session = session_of(flow)
+    assert [f.id for f in session.findings] == ["refused-before-identification"]
+    assert session.outcome == "refused"
+
+
+def test_a_legal_line_before_the_identification_string_is_no_refusal() -> None:
+    flow = greeted(server=b"Welcome, Exceeded MaxStartups is what I never say\r\n" + identification())
+    assert "refused-before-identification" not in findings_of(closed(flow))
+
+
+def test_server_closed_before_identification_is_not_blamed_on_a_silent_client() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.server.fin()
+    assert findings_of(flow) == ["server-closed-before-identification"]
+    quick = Flow()
+    quick.opens()
+    quick.client.fin()
+    assert findings_of(quick) == ["client-closed-before-identification"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
+        (bytes.fromhex("15030300020246"), "TLS"),
+        (b"220 mail.example.org ESMTP Postfix\r\n", "SMTP"),
+    ],
+)
+def test_not_an_ssh_server(octets: bytes, name: str) -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification())
+    flow.server.sends(octets)
+    flow.server.fin()
+    session = session_of(flow)
+    assert [f.id for f in session.findings] == ["not-an-ssh-server"]
+    assert name in session.verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP"),
+        (bytes.fromhex("16030100c8010000c40303"), "TLS"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 22\r\nSSH-2.0-a\r\n", "PROXY"),
+    ],
+)
+def test_not_an_ssh_client(octets: bytes, name: str) -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(octets)
+    flow.server.sends(identification() + b"Invalid SSH identification string.\r\n")
+    flow.server.fin()
+    session = session_of(flow)
+    assert session.findings[0].id == "not-an-ssh-client"
+    assert name in session.verdict.summary
+
+
+def test_protocol_version_mismatch() -> None:
+    flow = greeted(server=b"SSH-1.5-Cisco-1.25\r\n")
+    assert findings_of(closed(flow)) == ["protocol-version-mismatch"]
+
+
+def test_1_99_is_no_mismatch() -> None:
+    assert findings_of(closed(greeted(server=b"SSH-1.99-Cisco-1.25\r\n"))) == ["closed-during-handshake"]
+
+
+def test_host_key_not_accepted() -> None:
+    session = session_of(closed(shown_key()))
+    assert [f.id for f in session.findings] == ["host-key-not-accepted"]
+    assert "not of a person" in session.verdict.summary
+
+
+def test_a_person_takes_longer() -> None:
+    flow = shown_key()
+    flow.wait(4)
+    assert "a person at a prompt" in session_of(closed(flow)).verdict.summary
+
+
+def test_a_server_that_closes_after_its_key_is_not_the_client_refusing() -> None:
+    assert findings_of(closed(shown_key(), by="server")) == ["closed-during-handshake"]
+
+
+def test_host_key_accepted_is_no_finding() -> None:
+    flow = shown_key()
+    flow.client.sends(packet(newkeys()) + bytes(range(64)))
+    session = session_of(closed(flow))
+    assert session.outcome == "encrypted"
+    assert session.findings == ()
+
+
+def test_a_lost_newkeys_of_the_client_proves_nothing() -> None:
+    flow = shown_key()
+    flow.client.sends(packet(newkeys()))
+    flow.drop()
+    flow.server.acks()
+    assert "host-key-not-accepted" not in findings_of(closed(flow))
+
+
+def test_disconnect_message() -> None:
+    flow = proposed()
+    flow.server.sends(packet(disconnect(12, "Too many users")))
+    session = session_of(closed(flow, by="server"))
+    assert [f.id for f in session.findings] == ["disconnect-message"]
+    assert "Too many users" in session.verdict.summary
+
+
+def test_stalled_and_not_stalled() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    flow.wait(20)
+    session = session_of(closed(flow))
+    assert [f.id for f in session.findings] == ["stalled"]
+    assert session.findings[0].party == "server"
+    quick = greeted()
+    quick.client.sends(packet(kexinit()))
+    assert "stalled" not in findings_of(closed(quick))
+
+
+def test_what_is_sent_again_and_never_acknowledged_does_not_get_through() -> None:
+    flow = greeted()
+    start = flow.client.next - 1
+    octets = packet(kexinit())
+    for pause in (0.2, 0.4, 0.8, 1.6, 3.2):
+        flow.client.sends(octets, at=start)
+        flow.wait(pause)
+    flow.client.sends(octets, at=start)
+    session = session_of(flow)
+    assert session.findings[0].id == "stalled"
+    assert session.findings[0].party == "network"
+
+
+@pytest.mark.parametrize(("seconds", "confidence"), [(120.4, "high"), (123.9, "high"), (30, "medium")])
+def test_login_grace_time(seconds: float, confidence: str) -> None:
+    flow = greeted()
+    flow.wait(seconds)
+    flow.server.fin()
+    flow.client.fin()
+    found = session_of(flow).findings
+    assert [(f.id, f.confidence) for f in found] == [("login-grace-time", confidence)]
+
+
+def test_malformed_message() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.sends(b"Invalid SSH identification string.\r\n")
+    session = session_of(closed(flow, by="server"))
+    assert session.findings[0].id == "malformed-message"
+    assert "1231976033" in session.findings[0].expected_messages["openssh"]
+
+
+def test_incomplete_capture() -> None:
+    session = session_of(proposed())
+    assert [f.id for f in session.findings] == ["incomplete-capture"]
+    assert session.outcome == "incomplete"
+
+
+def test_midstream_ssh_on_port_22_is_not_judged() -> None:
+    flow = Flow()
+    for _ in range(5):
+        flow.client.sends(bytes(range(7, 107)))
+        flow.server.sends(bytes(range(90, 190)))
+    flow.client.fin()
+    session = session_of(flow)
+    assert session.outcome == "incomplete"
+    assert [f.id for f in session.findings] == ["incomplete-capture"]

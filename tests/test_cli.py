@@ -1,0 +1,232 @@
+"""The command line: bad input in one clear line, exit codes, options, and text of peers that must not act anywhere."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sshpcap import cli
+from tests.golden import ROOT, run
+from tests.support.captures import Recorded, pcap
+from tests.support.sessions import closed, greeted, proposed, write_pcap
+from tests.support.sshbytes import disconnect, identification, packet
+from tests.support.wireflow import Flow
+
+SAMPLE = ROOT / "samples" / "no-common-kex-openssh" / "capture.pcap"
+FINE = ROOT / "samples" / "ok-openssh" / "capture.pcap"
+
+
+def _one_line(arguments: list[str]) -> str:
+    printed, code = run(arguments)
+    assert code == 2
+    assert printed.startswith("sshpcap: ")
+    assert printed.count("\n") == 1
+    return printed
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "says"),
+    [
+        ("empty.pcap", b"", "the file is empty"),
+        ("notes.txt", b"these are my notes\n", "a text file"),
+        ("photo.jpg", bytes.fromhex("ffd8ffe000104a464946"), "a JPEG image"),
+        ("short.pcap", bytes.fromhex("d4c3b2a1020004"), "header is cut off"),
+        ("short.pcapng", bytes.fromhex("0a0d0d0a1c000000"), "header is cut off"),
+        ("bad.pcapng", bytes.fromhex("0a0d0d0a1c0000000000000000000000000000000000000000000000"), "byte-order magic"),
+        ("odd.bin", bytes.fromhex("0011223344"), "00 11 22 33 44"),
+        ("empty.gz", gzip.compress(b""), "the gzip data holds nothing"),
+    ],
+)
+def test_unreadable_input_is_one_clear_line(tmp_path: Path, name: str, octets: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(octets)
+    line = _one_line([str(path)])
+    assert says in line
+    assert name in line
+
+
+def test_no_such_file_and_directory(tmp_path: Path) -> None:
+    assert "no such file" in _one_line([str(tmp_path / "nothing.pcap")])
+    assert "is a directory" in _one_line([str(tmp_path)])
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "secret.pcap"
+    path.write_bytes(b"")
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("root may read everything")
+    assert "permission denied" in _one_line([str(path)])
+
+
+def test_a_capture_without_ssh_says_what_is_in_it(tmp_path: Path) -> None:
+    flow = Flow(ports=(40000, 80))
+    flow.opens()
+    flow.client.sends(b"GET / HTTP/1.1\r\n\r\n")
+    printed, code = run([str(write_pcap(tmp_path / "web.pcap", flow))])
+    assert code == 0
+    assert "No SSH" in printed
+    words = " ".join(printed.split())
+    assert "It holds 4 TCP segments" in words
+    assert "1 connection that is not SSH, to port 80" in words
+
+
+def test_an_unknown_link_type_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "usb.pcap"
+    path.write_bytes(pcap([Recorded(bytes(64))] * 3, link_type=220))
+    printed, code = run([str(path)])
+    assert code == 0
+    assert "link type 220" in printed
+    assert "3 frames" in printed
+
+
+def test_bad_usage() -> None:
+    assert "no such option" in _one_line(["--nonsense", str(SAMPLE)]).lower()
+    assert "there is no connection 7" in _one_line(["--connection", "7", str(SAMPLE)])
+    assert "not an IP address" in _one_line(["--host", "example.org", str(SAMPLE)])
+    assert "there is no finding" in _one_line(["explain", "nonsense"])
+
+
+def test_help_and_version() -> None:
+    printed, code = run(["--help"])
+    assert code == 0
+    assert "analyze" in printed
+    assert run(["--version"])[0].startswith("sshpcap, version ")
+    assert run([])[1] == 0
+
+
+def test_fail_on() -> None:
+    assert run(["--fail-on", "error", str(SAMPLE)])[1] == cli.EXIT_FINDING
+    assert run(["--fail-on", "info", str(FINE)])[1] == 0
+
+
+def test_failures_leaves_out_what_went_well() -> None:
+    printed, code = run(["--failures", str(FINE)])
+    assert code == 0
+    assert "No connection fits the options; the capture has 1." in printed
+
+
+def test_host_and_connection_choose() -> None:
+    two = ROOT / "samples" / "max-startups" / "capture.pcap"
+    printed, _ = run(["--format", "ndjson", "--connection", "2", str(two)])
+    (line,) = printed.splitlines()
+    assert json.loads(line)["index"] == 2
+    assert run(["--format", "ndjson", "--host", "198.51.100.1", str(two)])[0] == ""
+    assert len(run(["--format", "ndjson", "--host", "203.0.113.7", str(two)])[0].splitlines()) == 2
+
+
+def test_other_ports(tmp_path: Path) -> None:
+    spoken = write_pcap(tmp_path / "a.pcap", closed(greeted(Flow(ports=(40000, 2222)))))
+    assert len(run(["-f", "ndjson", str(spoken)])[0].splitlines()) == 1
+    silent = Flow(ports=(40000, 2222))
+    silent.opens()
+    silent.server.fin()
+    path = write_pcap(tmp_path / "b.pcap", silent)
+    assert run(["-f", "ndjson", str(path)])[0] == ""
+    assert len(run(["-f", "ndjson", "--port", "2222", str(path)])[0].splitlines()) == 1
+
+
+def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    assert run(["-f", "json", "-o", str(out), str(SAMPLE)])[1] == 0
+    assert json.loads(out.read_text())["schema_version"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert run(["-o", str(tmp_path / "no" / "where"), str(SAMPLE)])[1] == 2
+
+
+def test_standard_input_and_a_closed_pipe() -> None:
+    command = [sys.executable, "-m", "sshpcap", "--format", "json", "-"]
+    with SAMPLE.open("rb") as stdin:
+        printed = subprocess.run(command, stdin=stdin, capture_output=True, check=True, cwd=ROOT).stdout
+    assert json.loads(printed)["captures"][0]["path"] == "-"
+    text = subprocess.run(
+        f"'{sys.executable}' -m sshpcap '{SAMPLE}' | head -1", shell=True, capture_output=True, cwd=ROOT, check=True
+    )
+    assert text.stderr == b""
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
+    environment = {"PYTHONIOENCODING": "ascii", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "sshpcap", str(SAMPLE)]
+    printed = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env=environment).stdout
+    assert printed.isascii()
+    assert b"client ->" in printed
+
+
+def test_an_internal_error_is_told_and_the_rest_appears(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sshpcap import analyzer
+
+    true_interpret = analyzer.interpret
+
+    def breaks_on_the_first(recorder: object, *, index: int, **more: object) -> object:
+        if index == 1:
+            raise ZeroDivisionError("made for this test")
+        return true_interpret(recorder, index=index, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(analyzer, "interpret", breaks_on_the_first)
+    printed, code = run([str(ROOT / "samples" / "max-startups" / "capture.pcap")])
+    assert code == cli.EXIT_INTERNAL
+    assert "made for this test" in printed
+    assert "Exceeded MaxStartups" in printed
+
+
+# --- text of peers ---------------------------------------------------------------------------------------------------
+
+ESC = "\x1b[31mred\x1b]0;title\x07\x1b]8;;http://a/\x07link\x1b]8;;\x07"
+BIDI = "\u202eevil\u2066"
+MARKUP = "[link=http://a/][bold red]x[/]"
+HOSTILE = f"{ESC}\r{BIDI}{MARKUP}"
+
+
+def _hostile_flows() -> list[Flow]:
+    octets = HOSTILE.encode()
+    banner = greeted(server=b"hello " + octets + b"\n" + identification())
+    software = greeted(client=b"SSH-2.0-" + octets + b"\r\n")
+    refusal = Flow()
+    refusal.opens()
+    refusal.server.sends(b"Exceeded MaxStartups " + octets + b"\r\n")
+    message = proposed()
+    message.server.sends(packet(disconnect(2, HOSTILE, HOSTILE)))
+    algorithm = proposed(server={"kex_algorithms": HOSTILE, "server_host_key_algorithms": HOSTILE})
+    return [closed(flow) for flow in (banner, software, refusal, message, algorithm)]
+
+
+@pytest.mark.parametrize("place", range(5), ids=["banner", "software", "refusal", "disconnect", "algorithm"])
+@pytest.mark.parametrize("form", ["text", "json", "ndjson"])
+def test_text_of_a_peer_cannot_act(tmp_path: Path, place: int, form: str) -> None:
+    path = write_pcap(tmp_path / "hostile.pcap", _hostile_flows()[place])
+    printed, code = run(["--format", form, "--connection", "1", str(path)])
+    assert code == 0
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", printed)
+    assert "1b[31mred" in printed.replace("\n", ""), "the text is shown, made harmless"
+
+
+def test_colours_are_the_only_escapes_on_a_terminal(tmp_path: Path) -> None:
+    from sshpcap import analyze
+    from sshpcap.report import Options, terminal
+
+    for place, flow in enumerate(_hostile_flows()):
+        report = analyze(write_pcap(tmp_path / f"{place}.pcap", flow))
+        printed = terminal.render(report, Options(connections=frozenset((1,))), width=120, color=True)
+        assert "\x1b[" in printed
+        without_ours = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+        assert "\x1b" not in without_ours
+        assert "\x07" not in without_ours
+
+
+def test_a_hostile_file_name(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m\u202e.pcap"
+    path.write_bytes(SAMPLE.read_bytes())
+    printed, code = run([str(path)])
+    assert code == 0
+    assert "\x1b" not in printed
+    assert "\u202e" not in printed
+    undecodable = os.fsencode(tmp_path) + b"/\xff.pcap"
+    Path(os.fsdecode(undecodable)).write_bytes(SAMPLE.read_bytes())
+    assert run(["--format", "json", os.fsdecode(undecodable)])[1] == 0
+    assert run([os.fsdecode(undecodable)])[1] == 0
