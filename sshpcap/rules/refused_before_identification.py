@@ -71,37 +71,36 @@ def check(session: Session) -> Iterator[Finding]:
             "paramiko": "Error reading SSH protocol banner",
             "sshd_log": "drop connection … past MaxStartups (9.2) / Maxstartups (10.x) / penalty: … (9.8 and later)",
         },
-        causes=(
-            "many connections at once that have not authenticated yet: scans, or parallel jobs (ansible, rsync, git)",
-            "slow authentication (PAM, DNS) keeps the places occupied",
-            (
-                "earlier failed logins from this address, or from others behind the same NAT (penalties, OpenSSH 9.8"
-                " and later)"
-            ),
-        ),
-        remedies=(
-            Remedy(
-                side="server", action="read why in sshd's log", command="journalctl -u ssh | grep 'drop connection'"
-            ),
-            Remedy(
-                side="server",
-                action="allow more unauthenticated connections. sshd_config:",
-                command="MaxStartups 100:30:200",
-                risk="more room for brute force; pair it with a shorter LoginGraceTime",
-            ),
-            Remedy(
-                side="server",
-                action="exempt a trusted source from penalties (OpenSSH 9.8 and later). sshd_config:",
-                command="PerSourcePenaltyExemptList 192.0.2.0/24",
-                risk="no penalties for attackers in that network",
-            ),
-            Remedy(
-                side="client",
-                action="open fewer connections at once and share them. ssh_config:",
-                command="ControlMaster auto",
-            ),
-        ),
+        causes=_CAUSES,
+        remedies=_REMEDIES,
     )
 
+
+_CAUSES = (
+    "many connections at once that have not authenticated yet: scans, or parallel jobs (ansible, rsync, git)",
+    "slow authentication (PAM, DNS) keeps the places occupied",
+    ("earlier failed logins from this address, or from others behind the same NAT (penalties, OpenSSH 9.8 and later)"),
+)
+
+_REMEDIES = (
+    Remedy(side="server", action="read why in sshd's log", command="journalctl -u ssh | grep 'drop connection'"),
+    Remedy(
+        side="server",
+        action="allow more unauthenticated connections. sshd_config:",
+        command="MaxStartups 100:30:200",
+        risk="more room for brute force; pair it with a shorter LoginGraceTime",
+    ),
+    Remedy(
+        side="server",
+        action="exempt a trusted source from penalties (OpenSSH 9.8 and later). sshd_config:",
+        command="PerSourcePenaltyExemptList 192.0.2.0/24",
+        risk="no penalties for attackers in that network",
+    ),
+    Remedy(
+        side="client",
+        action="open fewer connections at once and share them. ssh_config:",
+        command="ControlMaster auto",
+    ),
+)
 
 RULE = Rule(ID, TITLE, "error", check)
