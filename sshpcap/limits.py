@@ -81,3 +81,23 @@ SHOWN_PORTS: Final = 10
 
 SHOWN_DETAILS: Final = 50
 """Connections told in full when none was asked for by number: more than that nobody reads."""
+
+# --- IP fragments and tunnels -----------------------------------------------------------------------------------------
+
+MAX_DATAGRAM_BYTES: Final = 65535
+"""Longest IP datagram (RFC 791 §3.1)."""
+
+MAX_DATAGRAMS: Final = 1024
+"""Fragmented datagrams waiting for the rest; the oldest makes room."""
+
+MAX_FRAGMENTS: Final = 256
+"""Fragments of one datagram: a 64 KiB datagram in segments of 576 octets has 120."""
+
+FRAGMENT_BYTES: Final = 16 << 20
+"""Octets held of all waiting fragments."""
+
+FRAGMENT_NS: Final = 60_000_000_000
+"""Time that a datagram waits for its rest (RFC 8200 §4.5: 60 s)."""
+
+MAX_LAYERS: Final = 24
+"""Headers looked through in one frame before the TCP segment: tags and tunnels may be nested, but not for ever."""

@@ -142,6 +142,8 @@ class Party(_Value, frozen=True):
     identification: Identification | None = None
     pre_identification: tuple[str, ...] = ()
     """Text that this side sent before, or instead of, an identification string; made printable, a line each."""
+    first_octets: str | None = None
+    """What this side began with, made printable, where that is no identification string."""
     kexinit: KexInit | None = None
     hassh: Hassh | None = None
     strict_kex: bool = False

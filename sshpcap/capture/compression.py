@@ -35,6 +35,10 @@ def recognise(head: bytes) -> Method | None:
     return next((method for method in METHODS if head.startswith(method.magic)), None)
 
 
+_AT_ONCE: Final = 1 << 20
+"""Plain octets that are collected before they are handed on: blocks of the few of one step would cost too much."""
+
+
 class Decompressed:
     """The plain octets of a compressed stream, never more at a time than asked for."""
 
@@ -43,20 +47,29 @@ class Decompressed:
         self._stream = method.open(raw)
         self._notices = notices
         self._count = 0
+        self._ended = False
 
     def readinto(self, buffer: memoryview, /) -> int:
         """As `ByteStream.readinto`; damage ends the stream."""
+        room, count = min(len(buffer), _AT_ONCE), 0
+        while count < room and not self._ended:
+            octets = self._next(room - count)
+            buffer[count : count + len(octets)] = octets
+            count += len(octets)
+            self._ended = not octets
+        return count
+
+    def _next(self, at_most: int) -> bytes:
         try:
             # read1 asks the decompressor once: a truncated stream still gives what it holds.
-            octets = self._stream.read1(min(len(buffer), 1 << 20))
+            octets = self._stream.read1(at_most)
         except EOFError:
             self._notices.add("compression-cut-off", f"the {self._method.name} data ends early, "
                               f"after {self._count:,} plain octets", offset=self._count)  # fmt: skip
-            return 0
+            return b""
         except (OSError, zlib.error, lzma.LZMAError) as error:
             self._notices.add("compression-damaged", f"the {self._method.name} data is damaged "
                               f"after {self._count:,} plain octets ({error})", offset=self._count)  # fmt: skip
-            return 0
-        buffer[: len(octets)] = octets
+            return b""
         self._count += len(octets)
-        return len(octets)
+        return octets

@@ -57,10 +57,9 @@ class PcapReader:
         """Yield the frames; a damaged or cut-off end is a notice."""
         window, header = self._window, self._variant.record_header
         captured_length = struct.Struct(self._variant.order + "I").unpack_from
-        window.advance(FILE_HEADER_BYTES)
-        number = 1
+        number, at = 1, FILE_HEADER_BYTES
         while True:
-            data, have, at = window.data, window.have, 0
+            data, have = window.data, window.have
             starts: list[int] = []
             damaged = False
             while at + header <= have:
@@ -86,6 +85,7 @@ class PcapReader:
                 return
             if not window.advance(at):
                 break
+            at = 0
         if window.have:
             self._notices.add(
                 "cut-off",

@@ -75,7 +75,7 @@ class Source:
 
     def _recognise(self) -> Reader:
         method = compression.recognise(self._raw.peek(_MAGIC_BYTES)[:_MAGIC_BYTES])
-        stream: ByteStream = _Immediate(self._raw)
+        stream: ByteStream = _Immediate(self._raw, self._file)
         if method is not None:
             self._compression = method.name
             stream = compression.Decompressed(method, self._raw, self.notices)
@@ -173,11 +173,20 @@ class _File(io.FileIO):
 class _Immediate:
     """Hands on what a pipe has now instead of waiting for a full buffer, so that results can come while it runs."""
 
-    def __init__(self, raw: io.BufferedReader) -> None:
+    def __init__(self, raw: io.BufferedReader, file: _File) -> None:
         self._raw = raw
+        self._file = file
+        self._peeked = len(raw.peek(_MAGIC_BYTES))
 
     def readinto(self, buffer: memoryview, /) -> int:
-        return self._raw.readinto1(buffer)
+        """As `ByteStream.readinto`."""
+        if not self._peeked:
+            return self._file.readinto(buffer)
+        # Not `readinto1`: it would read once more, and wait, behind what the look at the magic number has fetched.
+        octets = self._raw.read1(min(len(buffer), self._peeked))
+        self._peeked -= len(octets)
+        buffer[: len(octets)] = octets
+        return len(octets)
 
 
 def open_capture(path: str) -> Source:

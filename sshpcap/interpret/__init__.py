@@ -4,14 +4,12 @@
 shows, `timeline` tells the story. Findings and the verdict come from `rules`.
 """
 
-import socket
-
 import msgspec
 
 from sshpcap.interpret import handshake, transport
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice, listen
 from sshpcap.interpret.timeline import timeline
-from sshpcap.interpret.words import say
+from sshpcap.interpret.words import address_text, say
 from sshpcap.model import (
     Close,
     Disconnect,
@@ -90,10 +88,6 @@ def _filter(client: Party, server: Party) -> str:
     )
 
 
-def _address(octets: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(octets) == 4 else socket.AF_INET6, octets)
-
-
 def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
     endpoint, voice = recorder.endpoints[direction], dialogue.voices[direction]
     is_client = direction == dialogue.client
@@ -104,16 +98,25 @@ def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
         carrier = voice.first(numbers.KEXINIT)
         proposal = msgspec.structs.replace(proposal, frames=carrier.frames if carrier else ())
     return Party(
-        address=_address(endpoint.address),
+        address=address_text(endpoint.address),
         port=endpoint.port,
         identification=_identification(voice.identification),
         pre_identification=voice.text_lines(),
+        first_octets=_first_octets(voice),
         kexinit=proposal,
         hassh=hassh(proposal, client=is_client) if proposal else None,
         strict_kex=f"kex-strict-{suffix}-v00@openssh.com" in names,
         ext_info=f"ext-info-{suffix}" in names,
         unreadable=_unreadable(voice),
     )
+
+
+def _first_octets(voice: Voice) -> str | None:
+    octets = voice.assembled.octets
+    hole = voice.assembled.hole_in(0, _SHOWN_OCTETS)
+    head = octets[: min(hole[0] if hole else len(octets), _SHOWN_OCTETS)]
+    begun = voice.problem is not None and voice.problem.field == "start"
+    return printable(head) if head and not begun and not head.startswith(b"SSH-"[: len(head)]) else None
 
 
 def _unreadable(voice: Voice) -> Unreadable | None:
@@ -123,9 +126,11 @@ def _unreadable(voice: Voice) -> Unreadable | None:
     octets = voice.assembled.octets
     frame, _ = voice.assembled.completed(voice.cut_to, min(len(octets), voice.cut_to + 4))
     is_packet = problem.field == "packet_length" and "missing" not in problem.reason
+    hole = voice.assembled.hole_in(voice.cut_to, len(octets))
+    readable = octets[voice.cut_to : hole[0] if hole else len(octets)]
     return Unreadable(
         reason=f"{problem.field}: {problem.reason}",
-        text=printable(octets[voice.cut_to : voice.cut_to + _SHOWN_OCTETS]),
+        text=printable(readable[:_SHOWN_OCTETS]),
         packet_length=int.from_bytes(octets[voice.cut_to : voice.cut_to + 4], "big") if is_packet else None,
         frame=frame,
         bytes=(voice.cut_to + 1, len(octets)),
@@ -215,8 +220,15 @@ def _who(dialogue: Dialogue, direction: int) -> Who:
 
 
 def _messages(recorder: Recorder, dialogue: Dialogue) -> tuple[Message, ...]:
-    every = sorted((s for voice in dialogue.voices for s in voice.spoken), key=lambda s: (s.frame, s.unit.start))
-    return tuple(_message(recorder, dialogue, spoken) for spoken in every)
+    """Both sides' units by the frames that completed them, each side's own in the order of its stream."""
+    every: list[tuple[int, int, Spoken]] = []
+    for voice in dialogue.voices:
+        latest = 0
+        for spoken in voice.spoken:
+            latest = max(latest, spoken.frame)
+            every.append((latest, spoken.unit.start, spoken))
+    every.sort(key=lambda row: row[:2])
+    return tuple(_message(recorder, dialogue, spoken) for _, _, spoken in every)
 
 
 def _message(recorder: Recorder, dialogue: Dialogue, spoken: Spoken) -> Message:

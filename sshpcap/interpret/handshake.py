@@ -8,6 +8,7 @@ from sshpcap.ssh import numbers, plain_text
 from sshpcap.ssh.cut import State
 from sshpcap.tcp.attribution import Ending, opened
 from sshpcap.tcp.recorder import Recorder
+from sshpcap.tcp.sequence import difference
 
 _STALLED_NS: Final = 5_000_000_000
 """No progress for this long before the capture ends: the connection stood still."""
@@ -36,6 +37,10 @@ def milestones(recorder: Recorder, dialogue: Dialogue, one_sided: Who | None) ->
         after = _first_after_newkeys(recorder, dialogue)
         if after is not None:
             found["encrypted"] = after
+    elif both:
+        after = _talk_after(recorder, dialogue, both[0])
+        if after is not None:
+            found["encrypted"] = after
     return tuple(Milestone(stage, found[stage]) for stage in STAGES if stage in found)
 
 
@@ -61,13 +66,48 @@ def _stage_of(spoken: Spoken) -> Stage | None:
 
 
 def _first_after_newkeys(recorder: Recorder, dialogue: Dialogue) -> int | None:
+    """The first encrypted data of the one side that was captured, if the other side must have agreed before.
+
+    A server talks on behind its NEWKEYS without waiting, so it must have heard more of its client first.
+    """
+    heard: int | None = None
     for event in recorder.events:
         voice = dialogue.voices[event.direction]
-        if event.length and voice.state is State.ENCRYPTED and not event.flags & 4:
-            end = recorder.offset(event.direction, event.seq) + event.length
-            if end > voice.cut_to:
-                return event.frame
+        if not event.length or voice.state is not State.ENCRYPTED or event.flags & 4:
+            continue
+        end = recorder.offset(event.direction, event.seq) + event.length
+        if end > voice.cut_to and (
+            event.direction == dialogue.client or (heard is not None and difference(event.ack, heard) > 0)
+        ):
+            return event.frame
+        if end >= voice.cut_to and heard is None:
+            heard = event.ack
     return None
+
+
+def _talk_after(recorder: Recorder, dialogue: Dialogue, frame: int) -> int | None:
+    """Both sides talk on behind one side's NEWKEYS, and the other's may be among octets that were not captured.
+
+    Before encryption only a DISCONNECT could follow there, so two segments of each side are enough.
+    """
+    other = next(voice for voice in dialogue.voices if voice.state is not State.ENCRYPTED)
+    if not (other.assembled.holes or (other.problem is not None and other.problem.field == "start")):
+        return None
+    said: tuple[list[int], list[int]] = ([], [])
+    for event in recorder.events:
+        if event.frame > frame and event.length and not event.flags & 4:
+            said[event.direction].append(event.frame)
+    return min(said[0][0], said[1][0]) if min(len(said[0]), len(said[1])) >= 2 else None
+
+
+def complete(recorder: Recorder, dialogue: Dialogue, direction: int) -> bool:
+    """Every octet of a direction is in the capture, from its beginning: what is not there was not sent."""
+    side, voice = recorder.directions[direction], dialogue.voices[direction]
+    if not side.anchored or not side.frames or side.stream.limit_hit or voice.assembled.holes:
+        return False
+    end = side.sent - (1 if side.fin is not None else 0)
+    known = max(end, (side.acked or 0) - 1)
+    return known <= len(voice.assembled.octets)
 
 
 def awaited(
@@ -138,15 +178,14 @@ def outcome(
     if stage == "encrypted":
         return "encrypted"
     if not opened(recorder):
-        if ending.how in ("rst", "icmp"):
+        if ending.how == "icmp" or (ending.how == "rst" and ending.by == 1 - dialogue.client):
             return "refused"
-        return "failed" if ending.confidence == "high" else "incomplete"
-    spoken_otherwise = _without_ssh(dialogue)
+        return "failed" if ending.how == "never_opened" and ending.confidence == "high" else "incomplete"
+    spoken_otherwise = None if coverage.midstream else _without_ssh(dialogue)
     if spoken_otherwise is not None and ending.how != "capture_end":
         return spoken_otherwise
     if ending.how in ("fin", "rst"):
-        blind = coverage.midstream and not any(voice.spoken for voice in dialogue.voices)
-        return "incomplete" if blind else "failed"
+        return "failed" if _surely_unencrypted(recorder, dialogue) else "incomplete"
     if spoken_otherwise is not None:
         return spoken_otherwise
     if recorder.superseded_by is not None:
@@ -154,6 +193,19 @@ def outcome(
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
     return "incomplete"
+
+
+def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue) -> bool:
+    """Something proves that the handshake did not complete: a side without NEWKEYS of which all is there, or a
+    reason."""
+    if dialogue.negotiation is not None and not dialogue.negotiation.agreed:
+        return True
+    if any(voice.first(numbers.DISCONNECT) for voice in dialogue.voices):
+        return True
+    return any(
+        complete(recorder, dialogue, direction) and dialogue.voices[direction].state is not State.ENCRYPTED
+        for direction in (0, 1)
+    )
 
 
 def _without_ssh(dialogue: Dialogue) -> Outcome | None:

@@ -3,8 +3,8 @@
 from typing import Literal, NamedTuple
 
 from sshpcap.frames import ACK, FIN, RST, SYN
-from sshpcap.interpret.dialogue import Dialogue, Spoken
-from sshpcap.interpret.words import say, shorten
+from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
+from sshpcap.interpret.words import address_text, say, shorten
 from sshpcap.model import Duration, HostKey, TimelineEntry, Timestamp
 from sshpcap.ssh.cut import State
 from sshpcap.ssh.wire import printable
@@ -31,7 +31,7 @@ def timeline(
     names: tuple[Sender, Sender] = ("client", "server") if dialogue.client == 0 else ("server", "client")
     rows = [_spoken_row(s, names, host_key) for voice in dialogue.voices for s in voice.spoken]
     rows += [row for event in recorder.events for row in _tcp_rows(recorder, dialogue, event, names)]
-    rows += _icmp_rows(recorder)
+    rows += _icmp_rows(recorder, names)
     rows += _encrypted_rows(recorder, dialogue)
     rows += _rest_rows(recorder, dialogue, names)
     rows.sort()
@@ -94,12 +94,19 @@ def _place(recorder: Recorder, dialogue: Dialogue, event: Event) -> str:
     for spoken in voice.spoken:
         if spoken.unit.start <= start < spoken.unit.end:
             what = spoken.parsed.name if spoken.parsed else f"its {spoken.unit.kind}"
-            return f"{what} (frame {spoken.frames[0]})" if spoken.frames else what
+            carried = voice.assembled.frames_of(start, start + event.length)
+            return f"{what} (frame {carried[0]})" if carried else what
     return "its encrypted data" if voice.state is State.ENCRYPTED else f"sequence number {start + 1} (relative)"
 
 
-def _icmp_rows(recorder: Recorder) -> list[_Row]:
-    return [_Row(e.frame, (0, 0), e.time, "network", "icmp", f"ICMP error: {icmp_name(e)}") for e in recorder.icmp]
+def _icmp_rows(recorder: Recorder, names: tuple[Sender, Sender]) -> list[_Row]:
+    rows = []
+    for error in recorder.icmp:
+        own = [names[side] for side in (0, 1) if recorder.endpoints[side].address == error.reporter]
+        mtu = f", next-hop MTU {error.mtu}" if error.mtu else ""
+        text = f"ICMP error from {address_text(error.reporter)}: {icmp_name(error)}{mtu}"
+        rows.append(_Row(error.frame, (0, 0), error.time, own[0] if own else "network", "icmp", text))
+    return rows
 
 
 def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
@@ -134,10 +141,16 @@ def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Send
     rows = []
     for direction, voice in enumerate(dialogue.voices):
         rest = voice.rest
-        if not rest or voice.state is State.SSH1:
+        if not rest or voice.state is State.SSH1 or _said_as_text(voice):
             continue
         frame, time = voice.assembled.completed(voice.cut_to, len(voice.assembled.octets))
-        if voice.problem is not None and voice.problem.field == "start":
+        hole = voice.assembled.hole_in(voice.cut_to, len(voice.assembled.octets))
+        if hole is not None:
+            missing = sum(end - start for start, end in voice.assembled.holes if start >= hole[0])
+            text = (
+                f"sends {len(rest) - missing:,} octets that cannot be read, because {missing:,} are not in the capture"
+            )
+        elif voice.problem is not None and voice.problem.field == "start":
             text = f"goes on with {len(rest):,} octets from the middle of the connection"
         elif voice.problem is not None:
             text = f'sends {len(rest):,} octets that cannot be read: {voice.problem.reason} ("{_shown(rest)}")'
@@ -147,6 +160,11 @@ def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Send
             text = f'sends {len(rest):,} octets without a line end: "{_shown(rest)}"'
         rows.append(_Row(frame, (1, voice.cut_to), time, names[direction], "unread", text))
     return rows
+
+
+def _said_as_text(voice: Voice) -> bool:
+    """What cannot be a packet is text, and stands in the timeline as such already."""
+    return bool(voice.spoken) and voice.spoken[-1].unit.kind == "text" and voice.spoken[-1].unit.start == voice.cut_to
 
 
 def _shown(octets: bytes) -> str:

@@ -78,7 +78,7 @@ def _cut(side: Direction, start: int) -> bool:
 def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str | None]) -> Tcp:
     """The TCP part of a session; `last_sent` describes each direction's last words."""
     sides = [_side(recorder, dialogue, direction, last_sent[direction]) for direction in (0, 1)]
-    originator = _originator(recorder)
+    originator = _originator(recorder, dialogue.client)
     return Tcp(
         conn_state=zeek.conn_state(recorder, originator),
         history=zeek.history(recorder, originator),
@@ -89,12 +89,12 @@ def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str
     )
 
 
-def _originator(recorder: Recorder) -> int:
-    """Who sent the SYN; without one, whom the recorder put first."""
+def _originator(recorder: Recorder, client: int) -> int:
+    """Who sent the SYN; without one, the client."""
     for event in recorder.events:
         if event.flags & SYN:
             return event.direction if not event.flags & ACK else 1 - event.direction
-    return 0
+    return client
 
 
 def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str | None) -> TcpSide:

@@ -1,10 +1,17 @@
 """A message in plain words, for the timeline: what it means first, its name behind it."""
 
+import socket
+
 from sshpcap import limits
 from sshpcap.interpret.dialogue import Spoken
 from sshpcap.model import HostKey
 from sshpcap.ssh import implementations, numbers
 from sshpcap.ssh.wire import printable
+
+
+def address_text(octets: bytes) -> str:
+    """An IPv4 or IPv6 address as people write it."""
+    return socket.inet_ntop(socket.AF_INET if len(octets) == 4 else socket.AF_INET6, octets)
 
 
 def shorten(text: str, limit: int = limits.SHOWN_TEXT) -> str:
@@ -53,7 +60,7 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         said = f': "{shorten(str(reason))}"' if reason else ", without a text"
         return f"disconnects with reason {fields['reason']} {fields['name']}{said}"
     if fields.get("guess") == "wrong":
-        return f"had guessed a key exchange packet ({name}); the guess was wrong and the other side ignores it"
+        return f"had sent a key exchange packet on a guess ({name}), which was wrong"
     if "guess" in fields:
         return f"sends a key exchange packet on a guess, before the other side's proposal is known ({name})"
     if spoken.kex is not None and "K_S" in spoken.kex:

@@ -100,7 +100,9 @@ def read_columns(block: FrameBlock) -> Shapes:
     tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
     tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
     neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6) & (ethertype != ETHERTYPE_ARP)
-    columns, rest = _tcp(words, tcp4, tcp6, network, end)
+    # A segment has no more octets than its frame had on the link, whatever the IP header says.
+    on_link = block.offset + np.maximum(block.original, block.captured)
+    columns, rest = _tcp(words, tcp4, tcp6, network, end, on_link)
     every_rest = np.concatenate((rest4, rest6, rest, np.flatnonzero(neither)))
     every_rest.sort()
     return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count})
@@ -123,8 +125,9 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
             continue
         version = words.octets[start + link.network_at] >> 4
         if number in (0, 108):
-            family = words.at32(start)
-            family = np.where(family >= 1 << 16, words.octets[start], family)
+            family = words.four[start]
+            little = family.byteswap()
+            family = np.where(little < 1 << 16, little, family)
             version = np.where(np.isin(family, tuple(NULL_IPV4)), 4, np.where(np.isin(family, tuple(NULL_IPV6)), 6, 0))
         elif number in (228, 229):
             version = np.full(len(rows), 4 if number == 228 else 6)
@@ -169,7 +172,9 @@ def _count(protocols: dict[str, int], skipped: Int64s) -> None:
     protocols["other"] += len(skipped) - udp
 
 
-def _tcp(words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, end: Int64s) -> tuple[Columns, Int64s]:
+def _tcp(
+    words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, end: Int64s, on_link: Int64s
+) -> tuple[Columns, Int64s]:
     """Read the TCP headers; rows whose header is not wholly there or contradicts the IP length go to `rest`."""
     row, at, length = (np.concatenate(pair) for pair in zip(tcp4, tcp6, strict=True))
     order = np.argsort(row, kind="stable")
@@ -181,7 +186,7 @@ def _tcp(words: _Words, tcp4: _Candidates, tcp6: _Candidates, network: Int64s, e
     version = np.where(at - network[row] == 20, 4, 6)
     address_at = at - np.where(version == 4, 8, 32)
     payload_at = at + header
-    length = length - header
+    length = np.minimum(length - header, on_link[row] - payload_at)
     columns = Columns(
         row=row,
         version=version,

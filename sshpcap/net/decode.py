@@ -20,37 +20,56 @@ Decoded = tuple[Protocol, Segment | IcmpError | None]
 _DPKT_ERRORS: Final = (dpkt.Error, struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError)
 
 _TCP: Final = 6
+_ESP: Final = 50
+_MAX_EXTENSION_BYTES: Final = 2048
+"""IPv6 extension headers looked through: a packet of nothing else must not cost the square of its length."""
 _ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
 _ICMP6_ERRORS: Final = frozenset((1, 2, 3, 4))
 
 
-def decode(frame: int, time: int, octets: memoryview, link_type: int) -> Decoded:
-    """Take one frame apart: what it carries, and its segment or ICMP error where it has one. Never raises."""
+class _Ipv4Header(dpkt.ip.IP):  # type: ignore[misc]
+    """The header alone. What dpkt reads above it is not needed, and can be nested without end."""
+
+    _protosw: Final[dict[int, type]] = {}
+
+
+class _Ipv6Header(dpkt.ip6.IP6):  # type: ignore[misc]
+    """The same, with its extension headers."""
+
+    _protosw: Final[dict[int, type]] = {}
+
+
+def decode(frame: int, time: int, octets: memoryview, link_type: int, original: int | None = None) -> Decoded:
+    """Take one frame apart: what it carries, and its segment or ICMP error where it has one. Never raises.
+
+    `original` is how many octets the frame had on the link; without it the lengths of the IP header are believed.
+    """
     link = LINK_TYPES.get(link_type)
     network = link.unwrap(octets) if link else None
     if network is None:
         return "unreadable", None
     ethertype, start = network
     packet = bytes(octets[start:])
+    on_link = None if original is None else max(original, len(octets)) - start
     try:
         if ethertype == ETHERTYPE_IPV4:
-            return _ipv4(frame, time, packet)
+            return _ipv4(frame, time, packet, on_link)
         if ethertype == ETHERTYPE_IPV6:
-            return _ipv6(frame, time, packet)
+            return _ipv6(frame, time, packet, on_link)
     except _DPKT_ERRORS:
         return "unreadable", None
     return ("arp" if ethertype == ETHERTYPE_ARP else "other"), None
 
 
-def _ipv4(frame: int, time: int, packet: bytes) -> Decoded:
-    header = dpkt.ip.IP(packet)
+def _ipv4(frame: int, time: int, packet: bytes, on_link: int | None) -> Decoded:
+    header = _Ipv4Header(packet)
     header_length = header.hl * 4
     if header.v != 4 or header_length < 20:
         return "unreadable", None
     if header.mf or header.offset:
         return "fragment", None
     # Total length 0: segmentation offload handed over a packet of more than 64 KiB; it reaches to the frame's end.
-    total = header.len or len(packet)
+    total = _within(header.len, on_link, len(packet))
     body = packet[header_length:total]
     if header.p == _TCP:
         length = total - header_length
@@ -60,11 +79,15 @@ def _ipv4(frame: int, time: int, packet: bytes) -> Decoded:
     return ("udp" if header.p == dpkt.ip.IP_PROTO_UDP else "other"), None
 
 
-def _ipv6(frame: int, time: int, packet: bytes) -> Decoded:
-    header = dpkt.ip6.IP6(packet)
+def _ipv6(frame: int, time: int, packet: bytes, on_link: int | None) -> Decoded:
+    if len(packet) >= 40 and packet[0] >> 4 == 6 and packet[6] == _ESP:
+        return "other", None
+    header = _Ipv6Header(packet[: 40 + _MAX_EXTENSION_BYTES])
     if header.v != 6:
         return "unreadable", None
-    length = header.plen or len(packet) - 40
+    if any(isinstance(extension, dpkt.ip6.IP6ESPHeader) for extension in header.all_extension_headers):
+        return "other", None
+    length = _within(header.plen and header.plen + 40, on_link, len(packet)) - 40
     at = 40
     protocol = header.nxt
     for extension in header.all_extension_headers:
@@ -80,6 +103,13 @@ def _ipv6(frame: int, time: int, packet: bytes) -> Decoded:
     return ("udp" if protocol == dpkt.ip.IP_PROTO_UDP else "other"), None
 
 
+def _within(claimed: int, on_link: int | None, captured: int) -> int:
+    """Length of a packet: what its header claims (0: up to the frame's end), if the frame was that long."""
+    if on_link is None:
+        return claimed or captured
+    return min(claimed or on_link, on_link)
+
+
 def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: bytes) -> IcmpError | None:
     """An error with the head of a TCP segment in it (RFC 792: IP header and at least 8 octets; RFC 4443 §3)."""
     if len(body) < 8 or body[0] not in (_ICMP_ERRORS if version == 4 else _ICMP6_ERRORS):
@@ -91,12 +121,13 @@ def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: 
     elif (version, kind) == (6, 2):
         mtu = int.from_bytes(body[4:8], "big")
     if version == 4:
-        if len(quoted) < 20 or quoted[9] != _TCP:
+        head = (quoted[0] & 15) * 4 if len(quoted) >= 20 else 0
+        # Only the first fragment of a packet has the TCP header.
+        if head < 20 or quoted[0] >> 4 != 4 or quoted[9] != _TCP or quoted[6] & 0x1F or quoted[7]:
             return None
-        head = (quoted[0] & 15) * 4
         source, destination = quoted[12:16], quoted[16:20]
     else:
-        if len(quoted) < 40 or quoted[6] != _TCP:
+        if len(quoted) < 40 or quoted[0] >> 4 != 6 or quoted[6] != _TCP:
             return None
         head = 40
         source, destination = quoted[8:24], quoted[24:40]

@@ -70,8 +70,8 @@ class Triage:
         exact = direction >= 0
         places, connection, direction = places[exact], connection[exact], direction[exact]
         flags = columns.flags[places]
-        # A new SYN makes the endpoints another connection: such a block is looked at frame by frame.
-        anew = np.unique(connection[(flags & (SYN | ACK | RST)) == SYN])
+        # A SYN may make the endpoints another connection: such a block is looked at frame by frame.
+        anew = np.unique(connection[(flags & (SYN | RST)) == SYN])
         kept = np.isin(connection, anew)
         quiet = self._quiet[connection]
         kept |= quiet & (flags & (SYN | FIN | RST) != 0)

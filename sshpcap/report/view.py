@@ -303,7 +303,7 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
         yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
-    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING:
+    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING and not session.coverage.midstream:
         waiting = session.awaited
         whose = "" if waiting.party == "unknown" else f" of the {waiting.party}"
         yield "next step", f"{waiting.what.removeprefix('its ')}{whose}, awaited since frame {waiting.since_frame}"

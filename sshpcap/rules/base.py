@@ -59,7 +59,7 @@ def after_what(session: Session) -> str:
     waiting = session.awaited
     if waiting is None or session.close.how not in ("fin", "rst"):
         return ""
-    if session.close.frame is not None and waiting.since_frame > session.close.frame:
+    if session.close.frame is not None and waiting.since_frame >= session.close.frame:
         return ""
     return f", {duration(waiting.waited.ns)} after frame {waiting.since_frame}"
 
@@ -75,7 +75,7 @@ def gave_up(session: Session) -> str:
 def how_it_ended(session: Session) -> str:
     """The end of the connection as a clause."""
     close = session.close
-    who = {"network": "something on the path", "unknown": "nobody"}.get(close.by, f"the {close.by}")
+    who = {"network": "something on the path", "unknown": "one side"}.get(close.by, f"the {close.by}")
     if close.how == "fin":
         return f"{who} closed the connection (FIN, frame {close.frame}{after_what(session)})"
     if close.how == "rst":
@@ -125,10 +125,40 @@ def client_place(session: Session) -> str:
 
 def server_said_nothing(session: Session) -> bool:
     """No octet of the server is in the capture, and none was lost by it."""
-    return not session.server.identification and not session.server.pre_identification and session.tcp.server.bytes == 0
+    if session.server.identification or session.server.pre_identification or session.tcp.server.bytes:
+        return False
+    return not session.tcp.server.undelivered and not session.coverage.gaps and session.coverage.one_sided is None
 
 
 def lost_to_the_capture(session: Session) -> bool:
     """Octets of the handshake are missing in the capture, so that absence proves nothing."""
     cover = session.coverage
-    return bool(cover.gaps or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit)
+    undelivered = session.tcp.client.undelivered or session.tcp.server.undelivered
+    return bool(
+        cover.gaps or undelivered or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit
+    )
+
+
+def closed_before_greeting(session: Session) -> dict[str, str]:
+    """What clients print when the server closes or resets before its identification string (verbatim, from real
+    runs)."""
+    place = server_place(session)
+    if session.close.how == "rst":
+        return {
+            "openssh_client": (
+                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
+            ),
+            "openssh_client_before_8": "ssh_exchange_identification: read: Connection reset by peer",
+            "putty": "Network error: Connection reset by peer",
+            "dropbear": "Remote closed the connection",
+            "paramiko": "Error reading SSH protocol banner[Errno 104] Connection reset by peer",
+        }
+    return {
+        "openssh_client": (
+            f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
+        ),
+        "openssh_client_before_8": "ssh_exchange_identification: Connection closed by remote host",
+        "putty": "Remote side unexpectedly closed network connection",
+        "dropbear": "Remote closed the connection",
+        "paramiko": "Error reading SSH protocol banner",
+    }

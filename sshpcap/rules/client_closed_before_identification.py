@@ -22,7 +22,17 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, duration, first, how_it_ended, lost_to_the_capture, shown, with_close
+from sshpcap.rules.base import (
+    Rule,
+    client_place,
+    duration,
+    first,
+    how_it_ended,
+    lost_to_the_capture,
+    server_said_nothing,
+    shown,
+    with_close,
+)
 
 ID = "client-closed-before-identification"
 TITLE = "Client closed before identification"
@@ -43,15 +53,20 @@ def check(session: Session) -> Iterator[Finding]:
     seen = f"after {duration(stayed)}"
     if greeting and _had_arrived(session):
         seen += ", when the server's identification string had arrived"
+    silent = server_said_nothing(session) and stayed >= _WAITED_NS
     yield Finding(
         id=ID,
         severity="warning",
-        confidence="medium" if lost_to_the_capture(session) else "high",
+        confidence="medium" if silent or lost_to_the_capture(session) else "high",
         party="client",
         title=TITLE,
         summary=(
-            f"The client opened the connection, sent nothing, and left {seen}: {how_it_ended(session)}. That is how"
-            " health checks and port scans look."
+            f"The client opened the connection, sent nothing, and left {seen}: {how_it_ended(session)}. "
+            + (
+                "The server sent nothing either: each may have waited for the other."
+                if silent
+                else "That is how health checks and port scans look."
+            )
         ),
         evidence=with_close(session, shown(greeting, "the server's identification string") if greeting else None),
         expected_messages={
@@ -60,12 +75,7 @@ def check(session: Session) -> Iterator[Finding]:
                 f"Connection closed by {client_place(session)}"
             ),
         },
-        causes=(
-            "a health check of a load balancer or a monitoring system",
-            "a port scan",
-            "a client that speaks only SSH-1 and saw that the server does not",
-            "a user who gave up at once",
-        ),
+        causes=_BOTH_SILENT if silent else _CAUSES,
         remedies=(
             Remedy(
                 side="server",
@@ -75,6 +85,20 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+_WAITED_NS = 2_000_000_000
+_CAUSES = (
+    "a health check of a load balancer or a monitoring system",
+    "a port scan",
+    "a client that speaks only SSH-1 and saw that the server does not",
+    "a user who gave up at once",
+)
+_BOTH_SILENT = (
+    "the server waits for the client's first octets (a port multiplexer such as sslh), and the client for the server's",
+    "the server's program hangs, or a proxy has no backend",
+    "a health check or a port scan that keeps the connection open for a while",
+)
 
 
 def _had_arrived(session: Session) -> bool:

@@ -5,7 +5,7 @@ What it means
 
 How it is known
     FIN or RST before both sides' SSH_MSG_NEWKEYS, with no DISCONNECT, no failed negotiation and no other finding that
-    explains it.
+    explains it. What a program may have objected to is named, where something stands out.
 
 When it may be wrong
     Who closed, and when, is as sure as the confidence says. The reason is not in the capture; most programs (OpenSSH,
@@ -21,7 +21,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
 
 ID = "closed-during-handshake"
@@ -33,32 +33,22 @@ def check(session: Session) -> Iterator[Finding]:
     close = session.close
     if close.how not in ("fin", "rst") or session.outcome != "failed":
         return
-    other = {"client": "server", "server": "client"}.get(close.by)
-    received = [m for m in session.messages if m.sender == other and close.frame is not None and m.frame < close.frame]
-    last = received[-1] if received else None
-    saw = f" The last that it had received was {last.name} (frame {last.frame})." if last else ""
+    last = _last_received(session)
+    saw = f" The last that was acknowledged to have reached it was {last.name} (frame {last.frame})." if last else ""
     forged = " Nothing proves that the side in whose name it was sent did send it." if close.by == "network" else ""
+    odd = tuple(_odd(session))
+    stands_out = f" What stands out: {'; '.join(what.what for what in odd)}." if odd else ""
     yield Finding(
         id=ID,
         severity="error",
         confidence="medium" if close.confidence == "high" else "low",
         party=close.by,
         title=TITLE,
-        summary=(
-            f"The handshake got to {_STAGES[close.stage]}, then {how_it_ended(session)}.{saw}{forged} Nothing in the"
-            " clear says why."
+        summary=f"{_reached(session)}, then {how_it_ended(session)}.{saw}{forged} No message says why.{stands_out}",
+        evidence=with_close(
+            session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
         ),
-        evidence=with_close(session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None),
-        expected_messages=(
-            {
-                "openssh_client": (
-                    f"Connection {'reset' if close.how == 'rst' else 'closed'} by {session.server.address} port"
-                    f" {session.server.port}"
-                )
-            }
-            if close.by in ("server", "network")
-            else {"sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]"}
-        ),
+        expected_messages=_messages(session),
         causes=(
             *_silent_negotiation(session),
             "the program of the closing side did not like the last message, or crashed",
@@ -73,6 +63,106 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST"),
         ),
     )
+
+
+def _last_received(session: Session) -> Message | None:
+    """The last message that the closing side's TCP acknowledged before it closed."""
+    close = session.close
+    other = {"client": "server", "server": "client"}.get(close.by)
+    received = [
+        m
+        for m in session.messages
+        if m.sender == other and m.acknowledged and close.frame is not None and m.frame < close.frame
+    ]
+    return received[-1] if received else None
+
+
+def _reached(session: Session) -> str:
+    """How far it got, with the side that got there alone."""
+    stage = session.close.stage
+    words = _STAGES[stage]
+    if stage in ("identification", "kexinit"):
+        what = "identification" if stage == "identification" else "SSH_MSG_KEXINIT"
+        senders = {m.sender for m in session.messages if m.name == what}
+        if len(senders) == 1:
+            return f"The handshake got to {words} of the {senders.pop()} alone"
+    return f"The handshake got to {words}"
+
+
+def _messages(session: Session) -> dict[str, str]:
+    how = "reset" if session.close.how == "rst" else "closed"
+    if session.close.by == "client":
+        return {"sshd_log": f"Connection {how} by {session.client.address} port {session.client.port} [preauth]"}
+    return {"openssh_client": f"Connection {how} by {session.server.address} port {session.server.port}"}
+
+
+def _odd(session: Session) -> Iterator[Evidence]:
+    """What a program may have objected to: visible in the clear, though nothing says that it was the reason."""
+    for who, party in (("client", session.client), ("server", session.server)):
+        yield from _odd_identification(who, party)
+    strict = session.negotiation is not None and session.negotiation.strict_kex
+    seen: set[str] = set()
+    for message in session.messages:
+        if message.kind != "message" or message.number is None:
+            continue
+        if strict and message.name in _FOREIGN_TO_KEX:
+            yield Evidence(
+                frame=message.frame, what=f"{message.name} of the {message.sender}, which strict key exchange forbids"
+            )
+        elif message.number >= _FIRST_AFTER_KEX:
+            yield Evidence(
+                frame=message.frame, what=f"{message.name} of the {message.sender} in the clear, before encryption"
+            )
+        elif strict and message.number != _KEXINIT and message.sender not in seen:
+            yield Evidence(
+                frame=message.frame,
+                what=(
+                    f"the first message of the {message.sender} is not SSH_MSG_KEXINIT, as strict key exchange demands"
+                ),
+            )
+        seen.add(message.sender)
+    yield from _odd_group(session)
+
+
+def _odd_identification(who: str, party: Party) -> Iterator[Evidence]:
+    identification = party.identification
+    if identification is not None:
+        if len(identification.raw) > _LONGEST_IDENTIFICATION:
+            yield Evidence(
+                frame=identification.frame, what=f"the {who}'s identification string is longer than 255 octets"
+            )
+        if b"\0" in identification.raw or b"\r" in identification.raw:
+            yield Evidence(frame=identification.frame, what=f"the {who}'s identification string holds NUL or CR")
+    elif party.pre_identification and party.pre_identification[0].startswith("SSH-"):
+        frame = party.unreadable.frame if party.unreadable else None
+        if frame is not None:
+            yield Evidence(
+                frame=frame,
+                what=(
+                    f"the {who}'s identification string has no end"
+                    f" ({party.unreadable.reason if party.unreadable else ''})"
+                ),
+            )
+
+
+def _odd_group(session: Session) -> Iterator[Evidence]:
+    asked = next((m for m in session.messages if m.name == "SSH_MSG_KEX_DH_GEX_REQUEST"), None)
+    given = next((m for m in session.messages if m.name == "SSH_MSG_KEX_DH_GEX_GROUP"), None)
+    if asked is None or given is None:
+        return
+    least, bits = asked.fields.get("min"), given.fields.get("p_bits")
+    if isinstance(least, int) and isinstance(bits, int) and bits < least:
+        yield Evidence(
+            frame=given.frame,
+            what=f"the server's group has {bits} bits, the client had asked for {least} or more (frame {asked.frame})",
+        )
+
+
+_KEXINIT = 20
+_FIRST_AFTER_KEX = 50
+_LONGEST_IDENTIFICATION = 253
+"""RFC 4253 §4.2: 255 octets with CR and LF."""
+_FOREIGN_TO_KEX = ("SSH_MSG_IGNORE", "SSH_MSG_DEBUG", "SSH_MSG_UNIMPLEMENTED")
 
 
 def _silent_negotiation(session: Session) -> tuple[str, ...]:

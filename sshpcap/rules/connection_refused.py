@@ -31,19 +31,16 @@ TITLE = "Connection refused"
 def check(session: Session) -> Iterator[Finding]:
     """Fire on a SYN that was answered with RST or an ICMP error."""
     close = session.close
-    if session.outcome != "refused" or close.how not in ("rst", "icmp") or session.stage != "tcp":
+    if session.outcome != "refused" or any(entry.kind not in ("syn", "rst", "icmp") for entry in session.timeline):
         return
-    place = server_place(session)
+    place, icmp = server_place(session), ""
     if close.how == "rst":
         summary = f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
         message = f"ssh: connect to host {place}: Connection refused"
     else:
         icmp = next((entry.text for entry in session.timeline if entry.frame == close.frame), "ICMP error")
-        whose = "the server's own address" if close.by == "server" else "an address that is not the server's"
-        summary = (
-            f"The connection to {place} was refused by an ICMP error from {whose} (frame {close.frame}: "
-            f"{icmp.removeprefix('ICMP error: ')})."
-        )
+        whose = "the server itself sent it" if close.by == "server" else "the server did not send it"
+        summary = f"The connection to {place} was refused by an {icmp} (frame {close.frame}; {whose})."
         message = f"ssh: connect to host {place}: {_openssh(icmp)}"
     first = session.tcp.client.first_frame
     yield Finding(
@@ -59,7 +56,7 @@ def check(session: Session) -> Iterator[Finding]:
             "putty": "Network error: Connection refused" if close.how == "rst" else "Network error",
             "paramiko": f"Unable to connect to port {session.server.port} on {session.server.address}",
         },
-        causes=_CAUSES[close.how],
+        causes=_CAUSES["rst"] if close.how == "rst" else _icmp_causes(icmp),
         remedies=_REMEDIES[close.how],
     )
 
@@ -84,15 +81,24 @@ _CAUSES = {
         "a firewall rejects with a TCP reset",
         "a port forwarding or container without a target",
     ),
-    "icmp": (
-        (
-            "a firewall rejects the connection (administratively prohibited; port unreachable is what iptables and"
-            " fail2ban send by default)"
-        ),
-        "the host is down and its router says so (host unreachable, about 3 s after the first SYN)",
-        "a route is missing (network unreachable)",
-    ),
 }
+_FIREWALL = (
+    "a firewall rejects the connection (administratively prohibited; port unreachable is what iptables and fail2ban"
+    " send by default)"
+)
+_HOST_DOWN = "the host is down, and the last router says so (about 3 s after the first SYN)"
+_NO_ROUTE = "a route is missing"
+
+
+def _icmp_causes(icmp: str) -> tuple[str, ...]:
+    """The cause that fits the code first."""
+    if "host unreachable" in icmp or "address unreachable" in icmp:
+        return (_HOST_DOWN, _FIREWALL)
+    if "network unreachable" in icmp or "no route" in icmp or "reject route" in icmp:
+        return (_NO_ROUTE, _FIREWALL)
+    return (_FIREWALL, _HOST_DOWN, _NO_ROUTE)
+
+
 _REMEDIES = {
     "rst": (
         Remedy(side="server", action="see whether sshd runs and where it listens",

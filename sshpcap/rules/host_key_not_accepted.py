@@ -29,7 +29,16 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, HostKey, Remedy, Session, Timestamp
-from sshpcap.rules.base import Rule, duration, first, gave_up, how_it_ended, with_close
+from sshpcap.rules.base import (
+    Rule,
+    duration,
+    first,
+    gave_up,
+    how_it_ended,
+    lost_to_the_capture,
+    server_place,
+    with_close,
+)
 
 ID = "host-key-not-accepted"
 TITLE = "Closed after the host key was shown"
@@ -43,7 +52,7 @@ def check(session: Session) -> Iterator[Finding]:
     key, close = session.host_key, session.close
     if key is None or session.stage == "encrypted" or gave_up(session) != "client" or close.how not in ("fin", "rst"):
         return
-    if first(session, "client", "SSH_MSG_NEWKEYS") or session.coverage.gaps or session.coverage.one_sided:
+    if first(session, "client", "SSH_MSG_NEWKEYS") or session.outcome != "failed" or lost_to_the_capture(session):
         return
     ended = close.disconnect.frame if close.disconnect else close.frame
     if ended is not None and ended < key.frame:
@@ -73,19 +82,38 @@ def check(session: Session) -> Iterator[Finding]:
             Evidence(frame=key.frame, what=f"host key {key.type} {key.sha256}", bytes=shown_at.bytes),
             Evidence(frame=close.disconnect.frame, what="SSH_MSG_DISCONNECT") if close.disconnect else None,
         ),
-        expected_messages={
-            "openssh_client": "Host key verification failed.",
-            "openssh_client_changed_key": "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
-            "putty": (
-                "WARNING - POTENTIAL SECURITY BREACH! / Connection abandoned. / Cannot confirm a host key in batch mode"
-            ),
-            "dropbear": f"{key.type} host key mismatch / Didn't validate host key",
-            "asyncssh": "Host key is not trusted",
-            "sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]",
-        },
+        expected_messages=_messages(session, key),
         causes=tuple(_causes(session, key, delay)),
         remedies=_remedies(session, key),
     )
+
+
+def _messages(session: Session, key: HostKey) -> dict[str, str]:
+    """What programs print for each of the reasons (verbatim, from real runs)."""
+    messages = {
+        "openssh_client": "Host key verification failed.",
+        "openssh_client_changed_key": "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
+        "openssh_client_invalid_signature": (
+            f"ssh_dispatch_run_fatal: Connection to {server_place(session)}: incorrect signature"
+        ),
+        "putty": (
+            "WARNING - POTENTIAL SECURITY BREACH! / Connection abandoned. / Cannot confirm a host key in batch mode"
+        ),
+        "putty_invalid_signature": "Signature from server's host key is invalid",
+        "dropbear": f"{key.type} host key mismatch / Didn't validate host key",
+        "dropbear_invalid_signature": "Bad hostkey signature",
+        "paramiko_invalid_signature": f"Signature verification ({key.type}) failed.",
+        "asyncssh": "Host key is not trusted",
+        "asyncssh_invalid_signature": "Key exchange hash mismatch",
+        "sshd_log": f"Connection closed by {session.client.address} port {session.client.port} [preauth]",
+    }
+    if key.certificate is not None:
+        messages["openssh_client_certificate"] = (
+            "Certificate invalid: expired / not yet valid / name is not a listed principal"
+        )
+    if key.type.startswith("ssh-rsa"):
+        messages["openssh_client_short_key"] = "Bad server host key: Invalid key length"
+    return messages
 
 
 def _pace(delay: int) -> str:
@@ -97,15 +125,20 @@ def _pace(delay: int) -> str:
 
 
 def _causes(session: Session, key: HostKey, delay: int) -> Iterator[str]:
+    signature = "the signature was invalid: octets of the handshake were changed on the way, or the server is broken"
+    client = session.client.identification
+    if client is not None and client.implementation in _CHECK_AFTER_NEWKEYS:
+        yield f"{signature} ({client.implementation} checks the key itself only after NEWKEYS)"
+        return
     certificate = key.certificate
     if certificate is not None:
         now: Timestamp = session.start
         if certificate.type != "host":
             yield f"the certificate is a {certificate.type} certificate, not one for a host"
         if certificate.valid_before is not None and now >= certificate.valid_before:
-            yield f"the certificate had expired (valid until {certificate.valid_before})"
+            yield f"the certificate had expired (valid until {_day(certificate.valid_before)})"
         if certificate.valid_after is not None and now < certificate.valid_after:
-            yield f"the certificate was not valid yet (valid from {certificate.valid_after})"
+            yield f"the certificate was not valid yet (valid from {_day(certificate.valid_after)})"
         principals = ", ".join(certificate.principals) or "none at all"
         yield f"the name that the user typed is not among the certificate's principals ({principals})"
     if key.type.startswith("ssh-rsa") and key.bits is not None and key.bits < 2048:
@@ -118,10 +151,36 @@ def _causes(session: Session, key: HostKey, delay: int) -> Iterator[str]:
     )
     yield "the key is unknown and the client is strict, or cannot ask (batch mode)"
     yield "somebody stands between client and server"
-    yield "the signature was invalid: octets of the handshake were changed on the way"
+    yield signature
+
+
+def _day(moment: Timestamp) -> str:
+    return str(moment)[:19].replace("T", " ") + " UTC"
+
+
+_CHECK_AFTER_NEWKEYS = ("paramiko", "libssh", "libssh2")
 
 
 def _remedies(session: Session, key: HostKey) -> tuple[Remedy, ...]:
+    if key.certificate is not None:
+        return (
+            Remedy(
+                side="server",
+                action="look at the certificate: names, validity, authority",
+                command="ssh-keygen -Lf /etc/ssh/ssh_host_ed25519_key-cert.pub",
+            ),
+            Remedy(
+                side="server",
+                action="sign the host key anew, with every name that users type, and restart sshd",
+                command="ssh-keygen -s CA_KEY -h -I ID -n NAME,NAME -V +52w /etc/ssh/ssh_host_ed25519_key.pub",
+                risk="whoever holds the CA key can impersonate every host",
+            ),
+            Remedy(
+                side="client",
+                action="know the authority. known_hosts:",
+                command=f"@cert-authority *.example.org CA_PUBLIC_KEY    # {key.certificate.ca_sha256}",
+            ),
+        )
     host = session.server.address if session.server.port == 22 else f"[{session.server.address}]:{session.server.port}"
     return (
         Remedy(

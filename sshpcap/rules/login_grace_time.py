@@ -52,6 +52,8 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if waiting is None or waiting.party == "server" or waiting.waited.seconds < _SHORTEST or close.disconnect:
         return
+    if any(m.acknowledged is False and m.sender == "server" for m in session.messages):
+        return  # the server's own messages did not get through: stalled
     if server_said_nothing(session) or session.client.unreadable or session.coverage.midstream:
         return
     if session.negotiation is not None and not session.negotiation.agreed:

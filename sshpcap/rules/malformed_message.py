@@ -25,7 +25,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Party, Remedy, Session, Who
-from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
+from sshpcap.rules.base import Rule, client_place, how_it_ended, server_place, with_close
 from sshpcap.ssh import plain_text
 
 ID = "malformed-message"
@@ -57,6 +57,7 @@ def check(session: Session) -> Iterator[Finding]:
                 f" takes the first four for a packet length of {odd.packet_length}.{meaning}",
                 Evidence(frame=odd.frame, what=odd.reason, bytes=odd.bytes),
                 odd.packet_length,
+                complaint is not None,
             )
         elif malformed is not None and malformed.name != "identification":
             reason = f"{malformed.fields.get('malformed_field')}: {malformed.fields.get('malformed_reason')}"
@@ -66,6 +67,7 @@ def check(session: Session) -> Iterator[Finding]:
                 f"The {who}'s {malformed.name} (frame {malformed.frame}) contradicts itself: {reason}.",
                 Evidence(frame=malformed.frame, what=reason, bytes=malformed.bytes),
                 None,
+                False,
             )
 
 
@@ -79,32 +81,60 @@ def _plain_client(session: Session) -> bool:
     )
 
 
-def _finding(session: Session, who: Who, what: str, evidence: Evidence, length: int | None) -> Finding:
+def _finding(
+    session: Session, who: Who, what: str, evidence: Evidence, length: int | None, complained: bool
+) -> Finding:
     messages = {}
     if length is not None:
+        reader = "openssh_client" if who == "server" else "sshd_log"
+        place = f"to {server_place(session)}" if who == "server" else f"from {client_place(session)}"
         messages = {
-            "openssh": (
-                f"Bad packet length {length}. / ssh_dispatch_run_fatal: Connection to {server_place(session)}: "
+            reader: (
+                f"Bad packet length {length}. / ssh_dispatch_run_fatal: Connection {place}: "
                 "message authentication code incorrect"
             ),
-            "putty": "Incoming packet was garbled on decryption",
-            "dropbear": f"Integrity error (bad packet size {length})",
+            "dropbear": f"Integrity error (bad packet size {(length + 4) % (1 << 32)})",
         }
+        if who == "server":
+            messages["putty"] = "Incoming packet was garbled on decryption"
     return Finding(
         id=ID,
         severity="error",
         confidence="medium" if session.coverage.gaps or session.coverage.midstream else "high",
-        party=who,
+        party="network" if complained else who,
         title=TITLE,
         summary=f"{what} In the end {how_it_ended(session)}.",
         evidence=with_close(session, evidence),
         expected_messages=messages,
         causes=(
-            f"the {who}'s address does not run an SSH program, or a broken one",
-            "a proxy or middlebox put octets into the stream",
+            _CAUSES_OF_COMPLAINT
+            if complained
+            else (
+                f"the {who}'s program broke the protocol, or is not an SSH program",
+                "a proxy or middlebox put octets into the stream",
+            )
         ),
-        remedies=(Remedy(side="capture", action="capture at both ends and compare the streams octet by octet"),),
+        remedies=_REMEDIES_OF_COMPLAINT if complained else _REMEDIES,
     )
 
+
+_CAUSES_OF_COMPLAINT = (
+    "a load balancer or proxy between capture point and server puts a PROXY header in front of the client's line",
+    (
+        "the client's identification string has octets that the server does not accept (NUL, CR), or was changed on"
+        " the way"
+    ),
+)
+_REMEDIES = (Remedy(side="capture", action="capture at both ends and compare the streams octet by octet"),)
+_REMEDIES_OF_COMPLAINT = (
+    Remedy(
+        side="network",
+        action=(
+            "switch the PROXY header off for the SSH backend (HAProxy: remove send-proxy), or put a program in front"
+            " of sshd that understands it (mmproxy)"
+        ),
+    ),
+    *_REMEDIES,
+)
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -57,14 +57,22 @@ def check(session: Session, kind: Kind) -> Iterator[Finding]:
         title=kind.title,
         summary=(
             f"Client and server share no {kind.noun}{_where(kind, failed)}: the client offers"
-            f" {listed(slot.client_offer)}; the server offers {listed(slot.server_offer)}. Neither can go on, and"
-            f" {how_it_ended(session)}."
+            f" {listed(slot.client_offer)}; the server offers {listed(slot.server_offer)}. {_what_then(session)}"
         ),
         evidence=evidence,
         expected_messages=_messages(session, kind, negotiation, slot),
         causes=_causes(kind),
         remedies=tuple(_remedies(session, kind, slot)),
     )
+
+
+def _what_then(session: Session) -> str:
+    """What became of it: some programs send a key exchange message all the same."""
+    proposals = [m.frame for m in session.messages if m.name == "SSH_MSG_KEXINIT"]
+    later = [m for m in session.messages if m.number is not None and 30 <= m.number <= 49 and m.frame > max(proposals)]
+    if later:
+        return f"The {later[0].sender} went on all the same (frame {later[0].frame}); {how_it_ended(session)}."
+    return f"Neither can go on, and {how_it_ended(session)}."
 
 
 def _where(kind: Kind, failed: tuple[str, ...]) -> str:
@@ -78,6 +86,10 @@ def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot
     theirs = _as_sent(session.server.kexinit.kex_algorithms if session.server.kexinit else (), slot.server_offer, kind)
     ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
     server, client = session.server, session.client
+    putty, dropbear = kind.putty, kind.dropbear
+    if not any(name.endswith("client_to_server") for name in negotiation.failed if name in kind.slots):
+        putty = putty.replace("client-to-server", "server-to-client")
+        dropbear = dropbear.replace("c->s", "s->c")
     return {
         "openssh_client": (
             f"Unable to negotiate with {server.address} port {server.port}: no matching {kind.openssh} found. "
@@ -87,8 +99,9 @@ def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot
             f"Unable to negotiate with {client.address} port {client.port}: no matching {kind.openssh} found. "
             f"Their offer: {ours} [preauth]"
         ),
-        "putty": f"Couldn't agree a {kind.putty} (available: {theirs})",
-        "dropbear": f"No matching algo {kind.dropbear}",
+        "putty": f"Couldn't agree a {putty} (available: {theirs})",
+        "putty_debian_0.78": f'Selected {putty} "{theirs}" does not correspond to any supported algorithm',
+        "dropbear": f"No matching algo {dropbear}",
         "paramiko": kind.paramiko,
         "asyncssh": kind.asyncssh,
     }
@@ -120,6 +133,8 @@ def _remedies(session: Session, kind: Kind, slot: Slot) -> Iterator[Remedy]:
     server_has = tuple(name for name in real_methods(slot.server_offer) if name and name != "none")
     client_has = tuple(name for name in real_methods(slot.client_offer) if name and name != "none")
     for_server, for_client = best(client_has), best(server_has)
+    if for_client is None and server_has:
+        yield Remedy(side="client", action=f"OpenSSH has none of the server's {kind.noun}s: {listed(server_has)}")
     if kind.server_remedy is not None:
         yield kind.server_remedy
     elif for_server is not None:

@@ -42,8 +42,9 @@ def check(session: Session) -> Iterator[Finding]:
         party="unknown",
         title=TITLE,
         summary=(
-            f"{session.client.address} asked {server_place(session)} for a connection {times} and got no answer of any"
-            " kind. The capture does not show where the SYN, or the answer, was lost."
+            f"{session.client.address} asked {server_place(session)} for a connection {times}, and the capture"
+            " holds no answer of any kind. It does not show where the SYN, or the answer, was lost; if it was filtered"
+            " to TCP an ICMP error would be missing."
         ),
         evidence=with_close(
             session, *(Evidence(frame=entry.frame, what="SYN") for entry in syns[:10] if entry.frame is not None)

@@ -39,7 +39,8 @@ def check(session: Session) -> Iterator[Finding]:
     text = client.pre_identification[0]
     if text.startswith("SSH-") or (session.server.identification is None and session.server.pre_identification):
         return
-    protocol = plain_text.protocol(text)
+    begun = client.first_octets or text
+    protocol = plain_text.protocol(begun)
     said = next((m for m in session.messages if m.sender == "client"), None)
     frame = (
         said.frame if said else (client.unreadable.frame if client.unreadable else session.tcp.client.last_data_frame)
@@ -47,7 +48,8 @@ def check(session: Session) -> Iterator[Finding]:
     named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
     if client.identification is not None:
         named = f"sent {protocol or 'something else'} before its identification string, which a server does not expect"
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    shown = begun.partition("\\x0d\\x0a")[0] or begun
+    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
     answer = next(
         (m for m in session.messages if m.sender == "server" and plain_text.complaint(str(m.fields.get("text", "")))),
         None,
@@ -59,17 +61,16 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="high" if protocol or answer else "medium",
         party="client",
         title=TITLE,
-        summary=f'The client {client.address} {named}: its first octets are "{shown}" (frame {frame}).{replied} '
-        f"In the end {how_it_ended(session)}.",
+        summary=(
+            f'The client {client.address} {named}: its first octets are "{shown}" (frame {frame}).{replied} '
+            f"In the end {how_it_ended(session)}."
+        ),
         evidence=with_close(
             session,
             Evidence(frame=frame, what=f'"{shown}"') if frame is not None else None,
             Evidence(frame=answer.frame, what="the server's complaint", bytes=answer.bytes) if answer else None,
         ),
-        expected_messages={
-            "sshd_log": f'kex_exchange_identification: client sent invalid protocol identifier "{shown}" / '
-            f"banner exchange: Connection from {client_place(session)}: invalid format",
-        },
+        expected_messages=_messages(session, shown),
         causes=(
             "a web browser, a health check or a scanner that tries this port",
             "a load balancer that sends a PROXY header to a server that does not expect it",
@@ -82,6 +83,21 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _messages(session: Session, shown: str) -> dict[str, str]:
+    server = session.server.identification
+    if server is None or server.implementation not in ("OpenSSH", "OpenSSH for Windows"):
+        return {}
+    why = (
+        "banner line contains invalid characters"
+        if "\\x" in shown
+        else f'client sent invalid protocol identifier "{shown}"'
+    )
+    place = client_place(session)
+    return {
+        "sshd_log": f"kex_exchange_identification: {why} / banner exchange: Connection from {place}: invalid format"
+    }
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -69,16 +69,7 @@ def check(session: Session) -> Iterator[Finding]:
             "putty": "Remote side unexpectedly closed network connection",
             "paramiko": "Error reading SSH protocol banner",
         },
-        causes=(
-            "the port belongs to another service",
-            "a port forwarding, NAT or load balancer leads to another service",
-            "a TLS wrapper or an HTTP proxy stands in front of the SSH server",
-            (
-                "a tarpit holds scanners up with endless lines"
-                if many > 2
-                else "a captive portal answers in the server's name"
-            ),
-        ),
+        causes=_TARPIT if protocol is None and many > _TARPIT_LINES else _CAUSES,
         remedies=(
             Remedy(side="client", action="use the port of the SSH server", command="ssh -p PORT HOST"),
             Remedy(
@@ -90,5 +81,13 @@ def check(session: Session) -> Iterator[Finding]:
         ),
     )
 
+
+_TARPIT_LINES = 3
+_CAUSES = (
+    "the port belongs to another service",
+    "a port forwarding, NAT or load balancer leads to another service",
+    "a TLS wrapper, an HTTP proxy or a captive portal answers in the server's place",
+)
+_TARPIT = ("a tarpit (endlessh) holds scanners up with endless lines; the real sshd listens on another port", *_CAUSES)
 
 RULE = Rule(ID, TITLE, "error", check)

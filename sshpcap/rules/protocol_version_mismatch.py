@@ -24,7 +24,16 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Identification, Remedy, Session, Who
-from sshpcap.rules.base import Rule, client_place, first, how_it_ended, server_place, shown, with_close
+from sshpcap.rules.base import (
+    Rule,
+    client_place,
+    first,
+    how_it_ended,
+    lost_to_the_capture,
+    server_place,
+    shown,
+    with_close,
+)
 from sshpcap.ssh import plain_text
 
 ID = "protocol-version-mismatch"
@@ -50,28 +59,58 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="high",
+        confidence="medium" if lost_to_the_capture(session) else "high",
         party="server" if odd == "server" else "client",
         title=TITLE,
         summary=f"The protocol versions do not fit: {named}.{complaint} In the end {how_it_ended(session)}.",
         evidence=with_close(session, *(shown(m, "identification string") for m in greetings if m is not None)),
-        expected_messages={
-            "openssh_client": (
-                f"Protocol major versions differ: 2 vs. 1 / banner exchange: Connection to {server_place(session)}: "
-                "could not read protocol version"
-            ),
-            "putty": (
-                "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1"
-            ),
-            "sshd_log": f"Protocol major versions differ … / banner exchange: Connection from {client_place(session)}",
-            "paramiko": "Incompatible version (1.5 instead of 2.0)",
-        },
-        causes=("an old device that speaks only SSH-1", "a client that is configured for SSH-1 only"),
-        remedies=(
-            Remedy(side="server", action="switch the device to SSH-2 (old Cisco IOS)", command="ip ssh version 2"),
-            Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),
-        ),
+        expected_messages=_messages(session, odd, server if odd == "server" else client, said.get("server", "")),
+        causes=_CAUSES[odd] if (server if odd == "server" else client) == 1 else _CAUSES["odd"],
+        remedies=_REMEDIES[odd] if (server if odd == "server" else client) == 1 else (),
     )
+
+
+def _messages(session: Session, odd: str, major: int | None, said: str) -> dict[str, str]:
+    """What the other side prints (verbatim, from real runs)."""
+    if odd == "client":
+        return {
+            "sshd_log": f"Protocol major versions differ … / banner exchange: Connection from {client_place(session)}"
+        }
+    place = server_place(session)
+    if major is None or major < 0:
+        return {
+            "openssh_client": (
+                f"Bad remote protocol version identification: '{said}' / banner exchange: Connection to {place}: "
+                "invalid format"
+            ),
+            "dropbear": f"Incompatible remote version '{said}'",
+            "paramiko": "Incompatible version",
+        }
+    version = session.server.identification.protocol_version if session.server.identification else str(major)
+    messages = {
+        "openssh_client": (
+            f"Protocol major versions differ: 2 vs. {major} / banner exchange: Connection to {place}: "
+            "could not read protocol version"
+        ),
+        "dropbear": f"Incompatible remote version '{said}'",
+        "paramiko": f"Incompatible version ({version} instead of 2.0)",
+    }
+    if major == 1:
+        messages["putty"] = (
+            "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1"
+        )
+    return messages
+
+
+_CAUSES = {
+    "server": ("an old device that speaks only SSH-1",),
+    "client": ("a client that is configured for SSH-1 only, or knows nothing else",),
+    "odd": ("a program that does not follow RFC 4253, or a scanner", "octets changed on the way"),
+}
+_REMEDIES = {
+    "server": (Remedy(side="server", action="switch the device to SSH-2 (old Cisco IOS)", command="ip ssh version 2"),),
+    "client": (Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),),
+}
 
 
 def _went_on(session: Session, odd: str) -> bool:
@@ -79,7 +118,11 @@ def _went_on(session: Session, odd: str) -> bool:
     reader: Who = "client" if odd == "server" else "server"
     greeting = first(session, "server" if odd == "server" else "client", "identification")
     proposal = first(session, reader, "SSH_MSG_KEXINIT")
-    return greeting is not None and proposal is not None and proposal.frame > greeting.frame
+    own = first(session, reader, "identification")
+    if greeting is None or proposal is None or own is None:
+        return False
+    # Some send their proposal along with their identification string, without having read anything.
+    return proposal.frame > greeting.frame and proposal.frames[0] not in own.frames
 
 
 def _major(identification: Identification | None) -> int | None:

@@ -24,7 +24,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
+from sshpcap.rules.base import Rule, closed_before_greeting, how_it_ended, with_close
 from sshpcap.ssh import plain_text
 
 ID = "refused-before-identification"
@@ -41,7 +41,6 @@ def check(session: Session) -> Iterator[Finding]:
         return
     said = next((m for m in session.messages if m.sender == "server"), None)
     frame = said.frame if said else session.tcp.server.last_data_frame
-    place = server_place(session)
     yield Finding(
         id=ID,
         severity="error",
@@ -61,14 +60,7 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
         expected_messages={
-            "openssh_client": (
-                f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
-            ),
-            "openssh_client_after_rst": (
-                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
-            ),
-            "putty": "Remote side unexpectedly closed network connection",
-            "paramiko": "Error reading SSH protocol banner",
+            **closed_before_greeting(session),
             "sshd_log": "drop connection … past MaxStartups (9.2) / Maxstartups (10.x) / penalty: … (9.8 and later)",
         },
         causes=_CAUSES,

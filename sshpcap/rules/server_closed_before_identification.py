@@ -27,10 +27,10 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import (
     Rule,
+    closed_before_greeting,
     duration,
     how_it_ended,
     lost_to_the_capture,
-    server_place,
     server_said_nothing,
     with_close,
 )
@@ -50,7 +50,7 @@ _BY_DELAY = (
         1.0,
         (
             "sshd's child dies right after the start: host keys missing or unreadable, /run/sshd missing, sshd-session"
-            " missing, or TCP wrappers refuse"
+            " missing, or TCP wrappers refuse; or a TLS wrapper (stunnel) does not like a client without TLS"
         ),
     ),
     (4.0, "a proxy gives up its retries to reach the backend (HAProxy: 3 retries, a second each)"),
@@ -70,7 +70,6 @@ def check(session: Session) -> Iterator[Finding]:
     waited = (
         f", {duration(delay)} after it had accepted the connection (frame {opened.frame})" if delay and opened else ""
     )
-    place = server_place(session)
     yield Finding(
         id=ID,
         severity="error",
@@ -84,16 +83,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, Evidence(frame=opened.frame, what="SYN-ACK: accepted") if opened and opened.frame else None
         ),
-        expected_messages={
-            "openssh_client": (
-                f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
-            ),
-            "openssh_client_after_rst": (
-                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
-            ),
-            "putty": "Remote side unexpectedly closed network connection",
-            "paramiko": "Error reading SSH protocol banner",
-        },
+        expected_messages=closed_before_greeting(session),
         causes=_causes(delay),
         remedies=(
             Remedy(

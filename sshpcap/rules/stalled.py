@@ -38,19 +38,20 @@ _REPEATED = 2
 def check(session: Session) -> Iterator[Finding]:
     """Fire when somebody waited long for the other side, and gave up or is still waiting."""
     waiting = session.awaited
-    if waiting is None or waiting.waited.ns < WAIT_NS:
+    if waiting is None or waiting.waited.ns < WAIT_NS or session.outcome not in ("failed", "stalled"):
         return
+    stuck = _stuck(session)
     gave_up = (
         session.outcome == "failed" and session.close.how in ("fin", "rst") and session.close.by in ("client", "server")
     )
     # Whoever closes while the other side has to move gave up waiting; who closes in its own turn did something else.
-    if not (session.outcome == "stalled" or (gave_up and waiting.party not in (session.close.by, "unknown"))):
+    waited = gave_up and waiting.party not in (session.close.by, "unknown")
+    if not (session.outcome == "stalled" or waited or (gave_up and stuck)):
         return
-    if gave_up and session.close.by == "server":
+    if gave_up and session.close.by == "server" and not stuck:
         return  # login-grace-time
     if session.client.unreadable or session.server.unreadable:
         return
-    stuck = _stuck(session)
     party = "network" if stuck else waiting.party
     other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
     yield Finding(
@@ -75,7 +76,7 @@ def check(session: Session) -> Iterator[Finding]:
             ),
             "paramiko": "Error reading SSH protocol banner" if session.server.identification is None else "EOFError",
         },
-        causes=_causes(party, stuck=stuck is not None),
+        causes=_causes(party, lost=stuck is not None or bool(_lost(session)), too_big=_too_big(session)),
         remedies=(
             Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
             Remedy(
@@ -149,7 +150,15 @@ def _repeats(session: Session) -> list[Evidence]:
     ][-3:]
 
 
-def _causes(party: str, *, stuck: bool) -> tuple[str, ...]:
+def _too_big(session: Session) -> str | None:
+    """An ICMP error about a packet too big, as the timeline tells it."""
+    for entry in session.timeline:
+        if entry.kind == "icmp" and ("fragmentation needed" in entry.text or "packet too big" in entry.text):
+            return f"a path MTU problem: frame {entry.frame} is an {entry.text}"
+    return None
+
+
+def _causes(party: str, *, lost: bool, too_big: str | None) -> tuple[str, ...]:
     program = (
         "the server's program hangs: stopped, swapping, waiting for name resolution, or a proxy without a backend"
         if party == "server"
@@ -159,7 +168,8 @@ def _causes(party: str, *, stuck: bool) -> tuple[str, ...]:
         "full-size segments are lost on the way (a path MTU black hole), or all are",
         "a firewall drops the connection's packets from here on",
     )
-    return path if stuck else (program, *path)
+    first = (too_big,) if too_big else ()
+    return (*first, *path) if lost else (*first, program, *path)
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -55,7 +55,36 @@ for."""
 def best(names: tuple[str, ...]) -> str | None:
     """The one to propose: widely supported, else without a known weakness, else the first."""
     known = next((name for name in WIDELY_SUPPORTED if name in names), None)
-    return known or next((name for name in names if weakness(name) is None), names[0] if names else None)
+    usable = [name for name in names if _in_openssh(name)]
+    return known or next((name for name in usable if weakness(name) is None), usable[0] if usable else None)
+
+
+def _in_openssh(name: str) -> bool:
+    """Whether some release of OpenSSH knows the name, so that its options accept it."""
+    return name.startswith(_OPENSSH_FAMILIES) and not name.endswith(("@ssh.com", "@lysator.liu.se"))
+
+
+_OPENSSH_FAMILIES: Final = (
+    "curve25519-",
+    "ecdh-sha2-nistp",
+    "diffie-hellman-group",
+    "sntrup761x25519-",
+    "mlkem768x25519-",
+    "ssh-rsa",
+    "ssh-dss",
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp",
+    "rsa-sha2-",
+    "sk-",
+    "aes",
+    "3des-cbc",
+    "blowfish-cbc",
+    "cast128-cbc",
+    "arcfour",
+    "chacha20-",
+    "hmac-",
+    "umac-",
+)
 
 
 def weakness(name: str) -> str | None:

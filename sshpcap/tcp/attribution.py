@@ -107,8 +107,11 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int) -> Endi
 
 def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -> Ending:
     name, other = names[event.direction], names[1 - event.direction]
-    reasoning.append(f"The first FIN is frame {event.frame}, from the {name}'s address.")
     answer = recorder.directions[1 - event.direction].fin
+    earlier = _closed_before(recorder, event, names)
+    if earlier is not None:
+        return earlier._replace(reasoning=(*reasoning, *earlier.reasoning))
+    reasoning.append(f"The first FIN is frame {event.frame}, from the {name}'s address.")
     behind = recorder.offset(event.direction, event.seq) + event.length + 1
     if answer is not None and recorder.offset(event.direction, answer.ack) < behind and answer.flags & ACK:
         reasoning.append(
@@ -125,14 +128,68 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
             sentence += ": its socket is gone, so data that still arrived is answered that way"
         reasoning.append(sentence + ".")
     confidence: Confidence = "high"
+    missing = _missing_before(recorder, event)
+    if missing:
+        confidence = "medium"
+        reasoning.append(
+            f"It acknowledges {missing:,} sequence numbers of the {other} that are not in the capture; a FIN may be"
+            " among them."
+        )
+    silent = recorder.directions[1 - event.direction]
+    if not silent.anchored and not silent.data_bytes and answer is None:
+        confidence = "medium"
+        reasoning.append(f"The {other} may have closed before the capture began.")
     if not _ttl_fits(recorder, event):
         confidence = "medium"
         reasoning.append(_ttl_sentence(recorder, event, names))
     return Ending("fin", _index(event.direction), event.frame, event.time, confidence, tuple(reasoning))
 
 
+def _closed_before(recorder: Recorder, event: Event, names: Names) -> Ending | None:
+    """Did the other side close before this FIN or RST? What it acknowledges tells, whatever the order in the
+    capture."""
+    direction = 1 - event.direction
+    other, name = recorder.directions[direction], names[direction]
+    if not other.frames:
+        sentence = (
+            f"The {names[event.direction]} closed in frame {event.frame}; the frames of the {name} are not in the"
+            " capture, and it may have closed before."
+        )
+        return Ending("rst" if event.flags & 4 else "fin", "unknown", event.frame, event.time, "low", (sentence,))
+    if not event.flags & ACK or other.origin is None:
+        return None
+    acknowledged = recorder.offset(direction, event.ack)
+    if other.fin is not None:
+        behind = recorder.offset(direction, other.fin.seq) + other.fin.length + 1
+        if acknowledged < behind or event.flags & 4:
+            return None
+        sentence = (
+            f"Frame {event.frame} acknowledges the {name}'s FIN in frame {other.fin.frame}, so that one came first: the"
+            " capture has them in the wrong order."
+        )
+        return Ending("fin", _index(direction), other.fin.frame, other.fin.time, "high", (sentence,))
+    if acknowledged == other.data_end + 1:
+        sentence = (
+            f"Frame {event.frame} from the {names[event.direction]} acknowledges one sequence number more than the"
+            f" {name}'s captured octets: a FIN of the {name}, which is not in the capture, came first."
+        )
+        return Ending("fin", _index(direction), event.frame, event.time, "medium", (sentence,))
+    return None
+
+
+def _missing_before(recorder: Recorder, event: Event) -> int:
+    """Sequence numbers of the other side that a frame acknowledges and that were not captured."""
+    other = recorder.directions[1 - event.direction]
+    if not event.flags & ACK or other.origin is None:
+        return 0
+    return max(0, recorder.offset(1 - event.direction, event.ack) - other.data_end - (other.fin is not None))
+
+
 def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -> Ending:
     name = names[event.direction]
+    earlier = _closed_before(recorder, event, names)
+    if earlier is not None:
+        return earlier._replace(reasoning=(*reasoning, *earlier.reasoning))
     reasoning.append(f"Frame {event.frame} from the {name}'s address ends the connection with RST, before any FIN.")
     sender = recorder.directions[event.direction]
     goes_on = (

@@ -54,6 +54,8 @@ class Direction:
     keep_alives: int = 0
     sent: int = 0
     """Offset behind the highest octet sent (a FIN counts as one, RFC 9293 §3.4)."""
+    data_end: int = 0
+    """Offset behind the highest payload octet captured, or counted."""
     acked: int | None = None
     """Highest offset that the other side was seen to acknowledge."""
     last_window: int = 0
@@ -64,6 +66,8 @@ class Direction:
     last_data_frame: int | None = None
     last_data_time: int = 0
     fin: Event | None = None
+    letters: dict[str, int] = field(default_factory=dict)
+    """Zeek's history letters noted so far, with the place or the count of the last one."""
 
 
 class Skim(NamedTuple):
@@ -116,14 +120,19 @@ class Recorder:
         return 0 if segment.source == self.endpoints[0] else 1
 
     def begins_anew(self, segment: Segment) -> bool:
-        """A SYN that is not a retransmission of one already seen: the endpoints are used for a new connection."""
-        if segment.flags & (SYN | ACK | RST) != SYN:
+        """A SYN with another number than this connection's: the endpoints are used for a new connection."""
+        if segment.flags & (SYN | RST) != SYN:
             return False
-        mine = self.directions[self.direction_of(segment)]
+        direction = self.direction_of(segment)
+        mine, other = self.directions[direction], self.directions[1 - direction]
+        answers = segment.flags & ACK != 0
         if mine.origin is None:
             # The first frame seen of this side. It opens this connection unless the other side's octets came before.
-            return self.directions[1 - self.direction_of(segment)].last_data_frame is not None
-        return not mine.syn_seen or (segment.seq + 1) & 0xFFFFFFFF != mine.origin
+            return not answers and other.last_data_frame is not None
+        if (segment.seq + 1) & 0xFFFFFFFF == mine.origin:
+            return False
+        # A SYN-ACK may come with another number as long as none was used (SYN cookies); behind data its SYN was missed.
+        return not answers or mine.last_data_frame is not None
 
     def add(self, segment: Segment) -> None:
         """Record one segment; its payload too, unless the recorder is quiet."""
@@ -139,14 +148,18 @@ class Recorder:
             ))  # fmt: skip
             return
         notes = self._count(segment, mine, other)
-        if segment.length:
+        if self._keeps_alive(segment, mine):
+            mine.keep_alives += 1
+            notes |= KEEP_ALIVE
+        elif segment.length:
             notes |= self._payload(segment, mine)
         event = Event(segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack, segment.length,
                       segment.window, segment.ttl, notes)  # fmt: skip
         self._remember(event)
-        self._history(event, mine)
+        self._history(event, mine, other)
         if not segment.flags & RST:
-            mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span - (segment.flags >> 1 & 1))
+            # A SYN stands before offset 0.
+            mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span)
 
     def skim(self, direction: int, skim: "Skim") -> None:
         """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""
@@ -158,6 +171,7 @@ class Recorder:
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
         mine.sent = max(mine.sent, skim.sent)
+        mine.data_end = max(mine.data_end, skim.sent)
         if skim.ack is not None:
             self._acknowledge(other, skim.ack)
         self.last_frame = max(self.last_frame, skim.last_frame)
@@ -202,6 +216,8 @@ class Recorder:
         if segment.flags & ACK:
             if segment.flags & SYN and other.origin is None:
                 other.origin, other.anchored = segment.ack, True  # the SYN itself was not captured
+            if segment.flags & SYN and not other.data_bytes:
+                other.acked = None  # what came before it was for an older connection
             self._acknowledge(other, segment.ack)
         return notes
 
@@ -213,11 +229,14 @@ class Recorder:
         other.acked = acknowledged if other.acked is None else max(other.acked, acknowledged)
 
     def _syn(self, segment: Segment, mine: Direction) -> int:
+        origin = (segment.seq + 1) & 0xFFFFFFFF
+        if mine.origin != origin and not mine.data_bytes and mine.acked is None:
+            mine.origin, mine.sent = origin, 0
+        mine.anchored = mine.anchored or mine.origin == origin
         if mine.syn_seen:
             mine.retransmissions += 1
             return RETRANSMISSION
-        mine.syn_seen = mine.anchored = True
-        mine.origin = (segment.seq + 1) & 0xFFFFFFFF
+        mine.syn_seen = True
         for kind, value in _options(segment.options):
             if kind == 2 and len(value) == 2:
                 mine.mss = int.from_bytes(value, "big")
@@ -232,10 +251,7 @@ class Recorder:
         notes = 0
         end = start + segment.length
         if end <= mine.sent:
-            if segment.length == 1 and end == mine.sent and mine.acked is not None and mine.acked >= end:
-                mine.keep_alives += 1
-                notes = KEEP_ALIVE
-            elif self._carried_before(start, end, mine):
+            if self._carried_before(start, end, mine):
                 mine.retransmissions += 1
                 notes = RETRANSMISSION
             else:
@@ -245,6 +261,7 @@ class Recorder:
             mine.retransmissions += 1
             notes = RETRANSMISSION
         mine.data_bytes += segment.length
+        mine.data_end = max(mine.data_end, end)
         mine.last_data_frame, mine.last_data_time = segment.frame, segment.time
         missing = segment.length - len(segment.payload)
         if start < limits.HANDSHAKE_BYTES and not self.quiet:
@@ -253,8 +270,15 @@ class Recorder:
             if moved:
                 mine.origin = ((mine.origin or 0) - moved) & 0xFFFFFFFF
                 mine.sent += moved
+                mine.data_end += moved
                 mine.acked = None if mine.acked is None else mine.acked + moved
         return notes
+
+    def _keeps_alive(self, segment: Segment, mine: Direction) -> bool:
+        """No octet or one, just before what is acknowledged already (RFC 9293 §3.8.4)."""
+        if segment.length > 1 or segment.flags & (SYN | FIN | RST) or mine.fin is not None or mine.acked is None:
+            return False
+        return self._offset(mine, segment.seq) == mine.sent - 1 and mine.acked >= mine.sent
 
     @staticmethod
     def _carried_before(start: int, end: int, mine: Direction) -> bool:
@@ -275,29 +299,33 @@ class Recorder:
         else:
             self.events_lost += 1
 
-    def _history(self, event: Event, mine: Direction) -> None:
-        """Zeek's letters (script-land documentation of `Conn::Info$history`): once per direction, T and W too."""
-        letters = ""
-        if event.flags & SYN and event.flags & (FIN | RST):
-            letters = "q"
-        elif event.flags & SYN:
-            letters = "h" if event.flags & ACK else "s"
-        elif event.flags & RST:
-            letters = "r"
-        elif event.flags & FIN:
-            letters = "df" if event.length else "f"
-        elif event.length:
-            letters = "d"
-        elif event.flags & ACK:
-            letters = "a"
-        if event.notes & RETRANSMISSION:
-            letters = "t" + letters
-        if event.notes & ZERO_WINDOW and not event.flags & RST:
-            letters += "w"
-        for letter in letters:
-            shown = letter.upper() if event.direction == 0 else letter
-            if shown not in self.history:
-                self.history.append(shown)
+    def _history(self, event: Event, mine: Direction, other: Direction) -> None:
+        """Zeek's letters, by its documentation of `Conn::Info$history`."""
+        control = event.flags & (SYN | FIN | RST)
+        if control.bit_count() > 1:
+            self._letter(event, "i" if control == FIN | RST else "q", mine, once=True)
+        elif control:
+            letter = "r" if control == RST else "f" if control == FIN else "h" if event.flags & ACK else "s"
+            self._letter(event, letter, mine, place=event.seq + (event.length if control == FIN else 0))
+        elif event.length or event.flags & ACK:
+            self._letter(event, "d" if event.length else "a", mine, once=True)
+        if event.notes & RETRANSMISSION and event.length:
+            self._letter(event, "t", mine)
+        if event.notes & ZERO_WINDOW and not event.flags & RST and other.fin is None:
+            self._letter(event, "w", mine)
+
+    def _letter(
+        self, event: Event, letter: str, mine: Direction, *, once: bool = False, place: int | None = None
+    ) -> None:
+        """Note a letter: once; or again at every other place; or the first, the tenth, the hundredth … time."""
+        before = mine.letters.get(letter)
+        if place is not None:
+            again, mine.letters[letter] = before != place, place
+        else:
+            count = mine.letters[letter] = (before or 0) + 1
+            again = not once and str(count).strip("0") == "1"
+        if (before is None or again) and len(self.history) < limits.MAX_EVENTS:
+            self.history.append(letter.upper() if event.direction == 0 else letter)
 
 
 def _options(octets: bytes) -> list[tuple[int, bytes]]:

@@ -1,7 +1,7 @@
 """One direction of a connection as a byte stream (RFC 9293 §3.4): in-order octets, and which frame carried each.
 
-The first copy of an octet counts, as it does for most receivers; a later copy that differs is counted as a conflict,
-never silently preferred. Everything is bounded by `limits`. Must not know: what the octets mean.
+The first copy of an octet that comes in order counts, as it does for most receivers; another copy that differs is
+counted as a conflict, never silently preferred. Everything is bounded by `limits`. Must not know: what the octets mean.
 """
 
 from bisect import bisect_left, bisect_right

@@ -1,32 +1,76 @@
-"""Zeek's `conn_state` for a recording, by the definitions in Zeek's documentation of `Conn::Info`."""
+"""Zeek's `conn_state` and `history` for a recording, by the definitions in Zeek's documentation of `Conn::Info`.
 
-from sshpcap.frames import ACK, SYN
-from sshpcap.tcp.recorder import Recorder
+What that leaves open (a RST behind a FIN, a SYN that was not captured) is decided as Zeek's TCP analyzer does.
+"""
+
+import re
+from enum import Enum
+from typing import Final
+
+from sshpcap.frames import ACK, FIN, RST, SYN
+from sshpcap.tcp.recorder import Event, Recorder
+
+_HALF_OPEN_RESET: Final = re.compile(r"S[^HAFGIQ]*R")
+
+
+class _State(Enum):
+    INACTIVE = "nothing captured"
+    PARTIAL = "captured, but not its SYN"
+    SYN_SENT = "SYN sent"
+    ESTABLISHED = "established"
+    CLOSED = "FIN sent"
+    RESET = "RST sent"
+    RESET_CLOSED = "RST sent behind a FIN"
+
+
+_UNSEEN: Final = (_State.INACTIVE, _State.PARTIAL)
+_RESET: Final = (_State.RESET, _State.RESET_CLOSED)
 
 
 def conn_state(recorder: Recorder, originator: int) -> str:
     """One of S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH."""
-    mine, theirs = recorder.directions[originator], recorder.directions[1 - originator]
-    syn = any(e.flags & (SYN | ACK) == SYN and e.direction == originator for e in recorder.events)
-    syn_ack = any(e.flags & (SYN | ACK) == SYN | ACK and e.direction != originator for e in recorder.events)
-    reset_by = {e.direction for e in recorder.resets}
-    if not syn and not syn_ack:
-        return "OTH"
-    if syn and not syn_ack:
-        if 1 - originator in reset_by:
+    states = [_State.INACTIVE, _State.INACTIVE]
+    for event in recorder.events:
+        mine = 0 if event.direction == originator else 1
+        states[mine], states[1 - mine] = _step(event, states[mine], states[1 - mine], originates=mine == 0)
+    origin, response = states
+    if response in _RESET:
+        silent = not any(side.data_bytes for side in recorder.directions)
+        if origin is _State.SYN_SENT or (origin in _RESET and silent):
             return "REJ"
-        if originator in reset_by:
-            return "RSTOS0"
-        return "SH" if mine.fin else ("S0" if not theirs.frames else "OTH")
-    if not syn:
-        if 1 - originator in reset_by:
-            return "RSTRH"
-        return "SHR" if theirs.fin else "OTH"
-    if recorder.resets:
-        return "RSTO" if recorder.resets[0].direction == originator else "RSTR"
-    if mine.fin and theirs.fin:
-        return "SF"
-    return "S2" if mine.fin else "S3" if theirs.fin else "S1"
+        return "RSTRH" if origin in _UNSEEN else "RSTR"
+    if origin in _RESET:
+        if response in _UNSEEN:
+            return "RSTOS0" if _HALF_OPEN_RESET.match(history(recorder, originator)) else "OTH"
+        return "RSTO"
+    if origin is _State.CLOSED:
+        return "SF" if response is _State.CLOSED else "SH" if response in _UNSEEN else "S2"
+    if response is _State.CLOSED:
+        return "SHR" if origin in _UNSEEN else "S3"
+    known = {(_State.SYN_SENT, _State.INACTIVE): "S0", (_State.ESTABLISHED, _State.ESTABLISHED): "S1"}
+    return known.get((origin, response), "OTH")
+
+
+def _step(event: Event, mine: _State, other: _State, *, originates: bool) -> tuple[_State, _State]:
+    """The states of the sender of a segment and of the other side behind it."""
+    if mine in _RESET:
+        return mine, other
+    if mine is _State.CLOSED:
+        # Behind both FINs a RST changes nothing any more.
+        return (_State.RESET_CLOSED if event.flags & RST and other is not _State.CLOSED else mine), other
+    if event.flags & RST:
+        return _State.RESET, other
+    if event.flags & FIN:
+        return _State.CLOSED, _State.CLOSED if other is _State.RESET_CLOSED else other
+    if mine is not _State.INACTIVE:
+        return mine, other
+    if event.flags & SYN:
+        if originates:
+            return _State.SYN_SENT, other
+        return _State.ESTABLISHED, _State.ESTABLISHED if other is _State.SYN_SENT else other
+    if not originates and not event.length and other is _State.SYN_SENT:
+        return mine, other
+    return (_State.ESTABLISHED if event.flags & ACK and other is _State.ESTABLISHED else _State.PARTIAL), other
 
 
 def history(recorder: Recorder, originator: int) -> str:

@@ -253,7 +253,7 @@ def test_malformed_message() -> None:
     flow.server.sends(b"Invalid SSH identification string.\r\n")
     session = session_of(closed(flow, by="server"))
     assert session.findings[0].id == "malformed-message"
-    assert "1231976033" in session.findings[0].expected_messages["openssh"]
+    assert "1231976033" in session.findings[0].expected_messages["openssh_client"]
 
 
 def test_incomplete_capture() -> None:
