@@ -11,7 +11,7 @@ ignored. What is recorded becomes quiet when nothing in its payload can matter a
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -23,10 +23,14 @@ from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Shapes, read_columns, segment
 from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.triage import Muted, Triage
+from sshpcap.ssh import preamble
 from sshpcap.ssh.cut import FINAL, Cutter, State
 from sshpcap.tcp.recorder import Recorder, Skim
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.version import VERSION
+
+if TYPE_CHECKING:
+    from sshpcap.net.decode import Decoder
 
 SSH_PORT: Final = 22
 _DECIDED_BYTES: Final = 4
@@ -38,11 +42,13 @@ Pair = tuple[Endpoint, Endpoint]
 class _Connection:
     """A recording and two cursors that read along, to know when the payload stops to matter."""
 
-    __slots__ = ("_cutters", "_generations", "candidate", "recorder")
+    __slots__ = ("_cutters", "_generations", "candidate", "index", "recorder")
 
     def __init__(self, first: Segment, *, candidate: bool) -> None:
         self.recorder = Recorder(first)
         self.candidate = candidate
+        self.index = 0
+        """Number in the report, in the order in which connections were known to be SSH; 0 before that."""
         self._cutters: list[Cutter | None] = [None, None]
         self._generations = [0, 0]
 
@@ -72,14 +78,19 @@ class _Connection:
             for state, side in zip(states, recorder.directions, strict=True)
         )
 
+    def closed(self) -> bool:
+        """Both sides have closed, or one has reset it."""
+        recorder = self.recorder
+        return bool(recorder.resets) or all(side.fin is not None for side in recorder.directions)
+
     def speaks_ssh(self) -> bool | None:
         """Whether the first octets of either direction are an identification string; None while that is open."""
         undecided = False
         for side in self.recorder.directions:
             octets = side.stream.octets
-            if octets.startswith(b"SSH-"):
+            if octets.startswith(b"SSH-") or preamble.find(octets):
                 return True
-            if len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets):
+            if (len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets)) or preamble.possible(octets):
                 undecided = undecided or side.sent < _GIVE_UP_BYTES
         sent = sum(side.sent for side in self.recorder.directions)
         return None if undecided and sent < _GIVE_UP_BYTES else False
@@ -101,12 +112,16 @@ class Analyzer:
         self._connections: dict[Pair, _Connection] = {}
         self._ignored: dict[Pair, None] = {}
         self._ended: list[_Connection] = []
+        self._decoder: Decoder | None = None
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
         self._tolerant = tolerant
         self._errors: list[Notice] = []
         self._evicted = 0
         self._forgotten_candidates = 0
         self._candidates = 0
+        self._last_index = 0
+        self._handed_out: dict[Pair, None] = {}
+        """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
         self._observed_until = 0
 
     # --- frames in -------------------------------------------------------------------------------------------------
@@ -120,44 +135,57 @@ class Analyzer:
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
         places = np.arange(len(shapes.columns.row), dtype=np.int64)
+        rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
         if self._triage is not None:
-            places, sums = self._triage.sift(block, shapes.columns)
+            touched = {(found.source, found.destination) for _, found in rare}
+            places, sums = self._triage.sift(block, shapes.columns, touched)
             for muted in sums:
                 self._count(muted)
-        self._walk(block, shapes, places)
+        self._walk(block, shapes, places, rare)
 
-    def _walk(self, block: FrameBlock, shapes: Shapes, places: Int64s) -> None:
+    def _walk(
+        self, block: FrameBlock, shapes: Shapes, places: Int64s, rare: list[tuple[int, Segment | IcmpError]]
+    ) -> None:
         """Hand on common and rare frames in the order of the capture."""
-        rest = shapes.rest.tolist()
         rows = shapes.columns.row[places].tolist()
         waiting = 0
         for place, row in zip(places.tolist(), rows, strict=True):
-            while waiting < len(rest) and rest[waiting] < row:
-                self._rare(block, rest[waiting])
+            while waiting < len(rare) and rare[waiting][0] < row:
+                self._take(rare[waiting][1])
                 waiting += 1
             self._segment(segment(block, shapes.columns, place))
-        for row in rest[waiting:]:
-            self._rare(block, row)
+        for _, found in rare[waiting:]:
+            self._take(found)
 
-    def _rare(self, block: FrameBlock, row: int) -> None:
+    def _take(self, found: Segment | IcmpError) -> None:
+        if isinstance(found, Segment):
+            self._segment(found)
+        else:
+            self._icmp(found)
+
+    def _rare(self, block: FrameBlock, row: int) -> Segment | IcmpError | None:
+        """What a frame of rare shape carries."""
         # dpkt is only loaded for captures that need it.
-        from sshpcap.net.decode import decode
+        if self._decoder is None:
+            from sshpcap.net.decode import Decoder
 
+            self._decoder = Decoder()
         link_type = int(block.link_type[row])
         number = int(block.number[row])
         if link_type not in LINK_TYPES:
             first, count = self._first_unknown_link.get(link_type, (number, 0))
             self._first_unknown_link[link_type] = (first, count + 1)
-        protocol, found = decode(number, int(block.time[row]), block.frame(row), link_type)
+        protocol, found = self._decoder.decode(number, int(block.time[row]), block.frame(row), link_type)
         self.protocols[protocol] += 1
-        if isinstance(found, Segment):
-            self._segment(found)
-        elif found is not None:
-            self._icmp(found)
+        return found
 
     def _segment(self, found: Segment) -> None:
         pair = _pair(found.source, found.destination)
         anew = found.flags & (SYN | ACK) == SYN
+        if pair in self._handed_out:
+            if not anew:
+                return
+            del self._handed_out[pair]
         if pair in self._ignored:
             if not anew:
                 return
@@ -185,6 +213,7 @@ class Analyzer:
             if not verdict:
                 self._ignore(pair)
                 return
+            self._number(connection)
             connection.read_along(1 - direction)
         connection.read_along(direction)
         if connection.settled():
@@ -228,7 +257,13 @@ class Analyzer:
         elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
             self._evict()
         connection = self._connections[pair] = _Connection(first, candidate=candidate)
+        if not candidate:
+            self._number(connection)
         return connection
+
+    def _number(self, connection: _Connection) -> None:
+        self._last_index += 1
+        connection.index = self._last_index
 
     def _end(self, pair: Pair, connection: _Connection) -> None:
         """The endpoints are used anew, or room is needed: no more frames will come for this recording."""
@@ -274,15 +309,39 @@ class Analyzer:
     # --- results out -----------------------------------------------------------------------------------------------
 
     def sessions(self) -> tuple[Session, ...]:
-        """Every connection that speaks SSH, or should, in the order of their first frames."""
-        known = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
-        known.sort(key=lambda connection: connection.recorder.first_frame)
-        sessions = (self._session(index, connection) for index, connection in enumerate(known, start=1))
+        """Every connection that speaks SSH, or should, and was not taken before, by its number."""
+        return self._interpreted([*self._ended, *(c for c in self._connections.values() if not c.candidate)])
+
+    def take_ended(self, *, idle: bool = False) -> tuple[Session, ...]:
+        """The sessions of connections that are over, each once: later results do not have them.
+
+        A connection is over when it is closed and nothing came for `limits.LINGER_NS`, or (`idle`) when it is closed
+        and nothing at all is coming; or when its endpoints are used anew.
+        """
+        over = self._ended
+        self._ended = []
+        latest = self._observed_until if idle else self._observed_until - limits.LINGER_NS
+        for pair, connection in list(self._connections.items()):
+            if not connection.candidate and connection.closed() and connection.recorder.last_time <= latest:
+                del self._connections[pair]
+                if self._triage is not None:
+                    self._triage.unmute(connection.recorder.endpoints)
+                self._handed_out[pair] = None
+                over.append(connection)
+        while len(self._handed_out) > limits.MAX_CANDIDATES:
+            del self._handed_out[next(iter(self._handed_out))]
+        return self._interpreted(over)
+
+    def _interpreted(self, connections: list[_Connection]) -> tuple[Session, ...]:
+        connections.sort(key=lambda connection: connection.index)
+        sessions = (self._session(connection) for connection in connections)
         return tuple(session for session in sessions if session is not None)
 
-    def _session(self, index: int, connection: _Connection) -> Session | None:
+    def _session(self, connection: _Connection) -> Session | None:
         try:
-            session = interpret(connection.recorder, index=index, ports=self.ports, observed_until=self._observed_until)
+            session = interpret(
+                connection.recorder, index=connection.index, ports=self.ports, observed_until=self._observed_until
+            )
             return rules.judge(session)
         except Exception as error:
             if not self._tolerant:
@@ -296,7 +355,10 @@ class Analyzer:
         """The report on everything that was fed."""
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
         if captures:
-            last = msgspec.structs.replace(captures[-1], protocols=protocols, other_ports=self._other_ports())
+            duplicates = sum(c.recorder.duplicates for c in (*self._ended, *self._connections.values()))
+            last = msgspec.structs.replace(
+                captures[-1], protocols=protocols, other_ports=self._other_ports(), duplicates=duplicates
+            )
             captures = (*captures[:-1], last)
         sessions = self.sessions()
         return Report(
@@ -321,12 +383,15 @@ class Analyzer:
                 count=count,
                 text=f"frames of link type {link_type} cannot be read; connections in them are not shown",
             )
-        if self.protocols["fragment"]:
+        fragments = self._decoder.fragments if self._decoder else None
+        if fragments is not None and fragments.incomplete:
             yield Notice(
                 code="ip-fragments",
-                count=self.protocols["fragment"],
-                text="IP fragments were not put together; what they carried counts as missing",
+                count=fragments.incomplete,
+                text="a fragmented IP packet did not become whole; what it carried counts as missing",
             )
+        if fragments is not None and fragments.overlaps:
+            yield Notice(code="overlapping-fragments", count=fragments.overlaps, text="IP fragments overlap")
         if self._evicted:
             yield Notice(
                 code="connections-evicted",

@@ -5,15 +5,21 @@ Exit codes: 0 analysed · 1 a finding at or above --fail-on · 2 bad usage or un
 
 import json
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from sshpcap.version import VERSION
+
+if TYPE_CHECKING:
+    from sshpcap.model import Report, Session
+    from sshpcap.report.view import Options
 
 EXIT_FINDING: Final = 1
 EXIT_UNREADABLE: Final = 2
@@ -45,8 +51,21 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+_CAPTURES: Final = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE…")
+_PORTS: Final = click.option(
+    "-p", "--port", "ports", multiple=True, type=click.IntRange(1, 65535), metavar="PORT",
+    help="Also expect SSH on this port (besides 22); repeatable.",
+)  # fmt: skip
+_OUTPUT: Final = click.option(
+    "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
+)
+_NO_COLOR: Final = click.option(
+    "--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same)."
+)
+
+
 @cli.command(context_settings=_CONTEXT)
-@click.argument("capture")
+@_CAPTURES
 @click.option(
     "-f",
     "--format",
@@ -56,16 +75,8 @@ def cli(ctx: click.Context) -> None:
     show_default=True,
     help="text for people, one JSON document, or one session a line.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output.")
-@click.option(
-    "-p",
-    "--port",
-    "ports",
-    multiple=True,
-    type=click.IntRange(1, 65535),
-    metavar="PORT",
-    help="Also expect SSH on this port (besides 22); repeatable.",
-)
+@_OUTPUT
+@_PORTS
 @click.option(
     "-c",
     "--connection",
@@ -82,9 +93,9 @@ def cli(ctx: click.Context) -> None:
     type=click.Choice(("error", "warning", "info")),
     help="Exit with 1 when there is a finding of this severity or above.",
 )
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same).")
+@_NO_COLOR
 def analyze(
-    capture: str,
+    captures: tuple[str, ...],
     form: str,
     output: str | None,
     ports: tuple[int, ...],
@@ -94,41 +105,137 @@ def analyze(
     fail_on: str | None,
     no_color: bool,
 ) -> None:
-    """Explain every SSH connection in CAPTURE (pcap or pcapng, plain or compressed; "-" reads standard input)."""
-    from sshpcap.analyzer import SSH_PORT, Analyzer
-    from sshpcap.capture import open_capture
-    from sshpcap.model import SEVERITIES
-    from sshpcap.report import FORMATS
+    """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
+
+    Several captures and directories are read as one, in the order of time. "-" reads standard input; there results
+    appear as connections end.
+    """  # fmt: skip
     from sshpcap.report.view import Options
 
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)))
+    with _output(output, form) as out:
+        page = _Page(out, form, options, color=output is None and _wants_color(out, no_color))
+        report = _read(captures, ports, page.ended if _streams(captures, form, connections) else None)
+        missing = sorted(set(connections) - {session.index for session in report.sessions})
+        if missing:
+            raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+        page.whole(report)
+    _finish(report, fail_on)
+
+
+@cli.command(context_settings=_CONTEXT)
+@_CAPTURES
+@_OUTPUT
+@_PORTS
+@_NO_COLOR
+def info(captures: tuple[str, ...], output: str | None, ports: tuple[int, ...], no_color: bool) -> None:
+    """Say what the captures are, how good they are, and which conclusions that forbids."""
+    from sshpcap.report import terminal
+
+    with _output(output, "text") as out:
+        report = _read(captures, ports, None)
+        color = output is None and _wants_color(out, no_color)
+        out.write(terminal.render_info(report, width=_width(out), color=color, encoding=_encoding(out)))
+    _finish(report, None)
+
+
+class _Page:
+    """Writes a report in the format that was asked for, at once or as connections end."""
+
+    def __init__(self, out: IO[str], form: str, options: "Options", *, color: bool) -> None:
+        self._out = out
+        self._form = form
+        self._options = options
+        self._color = color
+        self._told: list[Session] = []
+
+    def ended(self, session: "Session") -> None:
+        """Show one connection that has ended while the capture goes on."""
+        from sshpcap.report import machine, terminal
+        from sshpcap.report.view import select
+
+        self._told.append(session)
+        if not select((session,), self._options):
+            return
+        if self._form == "ndjson":
+            self._out.write(machine.line(session))
+        else:
+            self._out.write(
+                terminal.render_one(session, width=_width(self._out), color=self._color, encoding=_encoding(self._out))
+            )
+        self._out.flush()
+
+    def whole(self, report: "Report") -> None:
+        """Show the report; what was shown before is not told again."""
+        from sshpcap.report import FORMATS
+
+        if self._form != "text":
+            left = [session for session in report.sessions if session not in self._told]
+            chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report
+            self._out.write(FORMATS[self._form](chosen, self._options))
+            return
+        from sshpcap.report import terminal
+
+        told = frozenset(session.index for session in self._told)
+        self._out.write(
+            terminal.render(report, self._options._replace(told=told), width=_width(self._out), color=self._color,
+                            encoding=_encoding(self._out))
+        )  # fmt: skip
+
+
+def _read(captures: tuple[str, ...], ports: tuple[int, ...], ended: "Callable[[Session], None] | None") -> "Report":
+    """Analyse the captures; `ended` is called for every connection that is over while the capture goes on."""
+    from sshpcap.analyzer import SSH_PORT, Analyzer
+    from sshpcap.capture import Captures
+
     analyzer = Analyzer((SSH_PORT, *ports), tolerant=True)
-    with open_capture(capture) as source:
+    given: list[Session] = []
+    with Captures(captures) as source:
         with _progress(source.size, "reading") as advance:
             for block in source.blocks():
                 analyzer.feed(block)
                 advance(source.position)
-        report = analyzer.finish((source.describe(),))
-    missing = sorted(set(connections) - {session.index for session in report.sessions})
-    if missing:
-        raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
-    with _output(output, form) as out:
-        if form == "text":
-            from sshpcap.report import terminal
+                if ended is not None:
+                    for session in analyzer.take_ended(idle=not len(block.number)):
+                        given.append(session)
+                        ended(session)
+        report = analyzer.finish(source.describe())
+    sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
+    return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
 
-            color = output is None and out.isatty() and not no_color and not os.environ.get("NO_COLOR")
-            encoding = getattr(out, "encoding", None) or "utf-8"
-            out.write(terminal.render(report, options, width=_width(out), color=color, encoding=encoding))
-        else:
-            out.write(FORMATS[form](report, options))
+
+def _streams(captures: tuple[str, ...], form: str, connections: tuple[int, ...]) -> bool:
+    """Results are shown as connections end: from a pipe, unless one document or certain connections are asked for."""
+    if form == "json" or connections or len(captures) != 1:
+        return False
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode if captures[0] == "-" else os.stat(captures[0]).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _finish(report: "Report", fail_on: str | None) -> None:
+    """Exit as the report demands."""
+    from sshpcap.model import SEVERITIES
+
     internal = [notice for notice in report.notices if notice.code == "internal-error"]
     if internal:
         click.echo(f"sshpcap: {internal[0].text}; please report this", err=True)
         sys.exit(EXIT_INTERNAL)
-    if fail_on is not None:
-        least = SEVERITIES.index(_severity(fail_on))
-        if any(SEVERITIES.index(f.severity) >= least for session in report.sessions for f in session.findings):
-            sys.exit(EXIT_FINDING)
+    at_least = [
+        name for name in SEVERITIES if fail_on is not None and SEVERITIES.index(name) >= SEVERITIES.index(fail_on)
+    ]
+    if any(finding.severity in at_least for session in report.sessions for finding in session.findings):
+        sys.exit(EXIT_FINDING)
+
+
+def _wants_color(out: IO[str], no_color: bool) -> bool:
+    return out.isatty() and not no_color and not os.environ.get("NO_COLOR")
+
+
+def _encoding(out: IO[str]) -> str:
+    return getattr(out, "encoding", None) or "utf-8"
 
 
 @cli.command(context_settings=_CONTEXT)
@@ -154,10 +261,6 @@ def schema() -> None:
     from sshpcap.report.machine import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
-
-
-def _severity(name: str) -> Any:
-    return name
 
 
 def _address(host: str) -> str:
@@ -203,6 +306,9 @@ def _output(path: str | None, form: str) -> Iterator[IO[str]]:
         os.replace(draft, path)
     except OSError as error:
         raise click.FileError(path, hint=error.strerror or str(error)) from None
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
 
 
 @contextmanager

@@ -78,6 +78,8 @@ class Segment(NamedTuple):
     """Captured payload; shorter than `length` where the snaplen cut it."""
     length: int
     """Payload octets on the wire, from the IP header's lengths."""
+    tunnel: tuple[str, ...] = ()
+    """Tunnels the segment came through, the outermost first; tags are not named."""
 
     @property
     def span(self) -> int:

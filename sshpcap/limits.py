@@ -12,6 +12,22 @@ BLOCK_BYTES: Final = 4 << 20
 """Bytes read from a source at a time: large enough that NumPy's fixed costs vanish, small enough to stay in the
 cache."""
 
+MERGED_BLOCK_BYTES: Final = 1 << 20
+"""The same where several captures are read at once: each of them has such a buffer."""
+
+MAX_OPEN_CAPTURES: Final = 64
+"""Captures read at once because they overlap in time: two of MERGED_BLOCK_BYTES each, 128 MiB in all."""
+
+FIRST_LOOK_BYTES: Final = 64 << 10
+"""Octets read to find the time of a capture's first frame: of a thousand rotated files nobody reads everything
+twice."""
+
+MAX_ZSTD_WINDOW_BYTES: Final = 128 << 20
+"""Longest memory of earlier octets that a zstd frame may ask for: the most that `zstd` itself uses without `--long`."""
+
+IDLE_SECONDS: Final = 0.5
+"""How long a pipe may be silent before the results so far are shown: short for a person, long for a computer."""
+
 MAX_CAPTURED_BYTES: Final = 256 << 10
 """Longest frame believed. libpcap's MAXIMUM_SNAPLEN; a longer one means a damaged or lying record header."""
 
@@ -48,6 +64,9 @@ MAX_EVENTS: Final = 512
 QUIET_AFTER_EVENTS: Final = 256
 """Segments remembered in a connection whose both directions are encrypted before it is only counted: enough to see how
 authentication went, little enough that a transfer costs nothing."""
+
+LINGER_NS: Final = 5_000_000_000
+"""How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""
 
 # --- the protocol ----------------------------------------------------------------------------------------------------
 

@@ -65,6 +65,8 @@ class Capture(_Value, frozen=True):
     """Frames by what they carry: tcp, udp, icmp, arp, fragment, other, unreadable."""
     other_ports: dict[str, int] = {}
     """TCP connections that are not SSH, by the lower port of their two; the most frequent ports only."""
+    duplicates: int = 0
+    """Frames of SSH connections that were captured twice and left out."""
     notices: tuple[Notice, ...] = ()
 
 
@@ -144,6 +146,8 @@ class Party(_Value, frozen=True):
     """Text that this side sent before, or instead of, an identification string; made printable, a line each."""
     first_octets: str | None = None
     """What this side began with, made printable, where that is no identification string."""
+    preamble: str | None = None
+    """What a proxy put in front of the identification string: PROXY protocol, HTTP CONNECT, SOCKS."""
     kexinit: KexInit | None = None
     hassh: Hassh | None = None
     strict_kex: bool = False
@@ -249,7 +253,7 @@ class Message(_Value, frozen=True):
     """One unit of the plain-text phase: a line or an SSH message."""
 
     sender: Who
-    kind: Literal["text", "identification", "message", "malformed"]
+    kind: Literal["preamble", "text", "identification", "message", "malformed"]
     number: int | None
     """Message number (RFC 4250 §4.1); None for lines."""
     name: str
@@ -352,6 +356,8 @@ class Tcp(_Value, frozen=True):
     history: str
     """Zeek's history letters: the originator's in upper case."""
     originator: Who
+    tunnels: tuple[str, ...]
+    """Tunnels its segments came through, each from the outermost to the innermost."""
     rtt: Duration | None
     """From SYN to SYN-ACK plus SYN-ACK to ACK: the path's round trip seen from the capture point."""
     client: TcpSide
@@ -371,6 +377,8 @@ class Coverage(_Value, frozen=True):
     truncated_by_snaplen: bool
     clock_steps: int
     """Frames of this connection whose time lies before that of the frame before them."""
+    duplicates: int
+    """Frames that were captured twice (SPAN, bridge, several interfaces); they are left out."""
     limit_hit: bool
     """A bound of the program was reached for this connection."""
 

@@ -52,7 +52,7 @@ def test_unreadable_input_is_one_clear_line(tmp_path: Path, name: str, octets: b
 
 def test_no_such_file_and_directory(tmp_path: Path) -> None:
     assert "no such file" in _one_line([str(tmp_path / "nothing.pcap")])
-    assert "is a directory" in _one_line([str(tmp_path)])
+    assert "a directory without a capture in it" in _one_line([str(tmp_path)])
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_link_type_is_told(tmp_path: Path) -> None:
     printed, code = run([str(path)])
     assert code == 0
     assert "link type 220" in printed
-    assert "3 frames" in printed
+    assert "3 frames that cannot be read" in " ".join(printed.split())
 
 
 def test_bad_usage() -> None:
@@ -137,6 +137,53 @@ def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["schema_version"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
     assert run(["-o", str(tmp_path / "no" / "where"), str(SAMPLE)])[1] == 2
+    assert run(["-o", str(out), str(tmp_path / "nothing")])[1] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_several_captures_and_directories_are_one(tmp_path: Path) -> None:
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    for name in ("ok-openssh", "no-common-kex-openssh"):
+        (folder / f"{name}.pcap").write_bytes((ROOT / "samples" / name / "capture.pcap").read_bytes())
+    (folder / "notes.txt").write_text("not a capture\n")
+    printed, code = run(["--format", "json", str(folder)])
+    assert code == 0
+    report = json.loads(printed)
+    assert len(report["captures"]) == 2
+    assert [session["outcome"] for session in report["sessions"]] == ["encrypted", "failed"]
+    assert [notice["code"] for notice in report["notices"]] == ["not-a-capture"]
+    both = run(["--format", "json", *(str(path) for path in sorted(folder.glob("*.pcap")))])[0]
+    assert json.loads(both)["sessions"] == report["sessions"]
+
+
+def test_info() -> None:
+    printed, code = run(["info", str(ROOT / "samples" / "capture-cut-mid-handshake" / "capture.pcap")])
+    assert code == 0
+    words = " ".join(printed.split())
+    for fact in ("format pcap", "Ethernet (1)", "frames 11", "both directions 1 of 1", "with a close 0 of 1"):
+        assert fact in words
+    assert "whether they went on, stalled or failed is not known" in words
+    assert "does not allow to conclude" not in run(["info", str(FINE)])[0]
+
+
+@pytest.mark.parametrize("form", ["text", "ndjson"])
+def test_results_appear_while_a_pipe_is_open(form: str) -> None:
+    """`tcpdump -w - | sshpcap -`: what has ended is shown although the pipe is still open."""
+    command = [sys.executable, "-u", "-m", "sshpcap", "--format", form, "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(SAMPLE.read_bytes())
+        process.stdin.flush()
+        shown = process.stdout.readline()
+        assert process.poll() is None
+        assert b"no-common-kex-algorithm" in shown or b"No common key exchange" in shown
+        process.stdin.close()
+        rest = process.stdout.read()
+        assert process.wait(timeout=20) == 0
+    # Told once: at the end only the table of all connections follows.
+    assert (shown + rest).count(b"What to do") == (1 if form == "text" else 0)
 
 
 def test_standard_input_and_a_closed_pipe() -> None:
@@ -160,8 +207,7 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
 
 def test_an_internal_error_is_told_and_the_rest_appears(monkeypatch: pytest.MonkeyPatch) -> None:
     from sshpcap import analyzer
-
-    true_interpret = analyzer.interpret
+    from sshpcap.interpret import interpret as true_interpret
 
     def breaks_on_the_first(recorder: object, *, index: int, **more: object) -> object:
         if index == 1:
@@ -208,7 +254,8 @@ def test_text_of_a_peer_cannot_act(tmp_path: Path, place: int, form: str) -> Non
 
 def test_colours_are_the_only_escapes_on_a_terminal(tmp_path: Path) -> None:
     from sshpcap import analyze
-    from sshpcap.report import Options, terminal
+    from sshpcap.report import terminal
+    from sshpcap.report.view import Options
 
     for place, flow in enumerate(_hostile_flows()):
         report = analyze(write_pcap(tmp_path / f"{place}.pcap", flow))

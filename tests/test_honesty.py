@@ -1,7 +1,7 @@
 """A worse capture may know less, never something else: frames removed, swapped, cut, one direction only, a late start.
 
-What is said with high confidence of the worse capture must not contradict what the whole one shows. Every sample, and the
-labelled captures where they are there (every fourth: the cases of one kind resemble each other).
+What is said with high confidence of the worse capture must not contradict what the whole one shows. Every sample, and
+the labelled captures where they are there (every fourth: the cases of one kind resemble each other).
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,8 @@ def _first(frames: list[Frame], snaplen: int = 1 << 18) -> Session | None:
 def _worse(frames: list[Frame]) -> Iterator[tuple[str, Session | None]]:
     for place in range(min(len(frames), _MOST_FRAMES)):
         yield f"without frame {place + 1}", _first(frames[:place] + frames[place + 1 :])
-        yield f"swapped at {place + 1}", _first([*frames[:place], *frames[place : place + 2][::-1], *frames[place + 2 :]])
+        swapped = [*frames[:place], *frames[place : place + 2][::-1], *frames[place + 2 :]]
+        yield f"swapped at {place + 1}", _first(swapped)
         yield f"from frame {place + 1} on", _first(frames[place:])
     for snaplen in (54, 68, 96, 128, 200, 256):
         yield f"snaplen {snaplen}", _first(frames, snaplen)
@@ -52,9 +53,9 @@ def _worse(frames: list[Frame]) -> Iterator[tuple[str, Session | None]]:
 
 def _contradiction(whole: Session, worse: Session) -> str | None:
     closes = ("fin", "rst")
-    if whole.close.how in closes and worse.close.how in closes and worse.close.confidence == "high":
-        if worse.close.by != whole.close.by:
-            return f"closed by {worse.close.by}, not by {whole.close.by}: {worse.close.reasoning}"
+    both_closed = whole.close.how in closes and worse.close.how in closes
+    if both_closed and worse.close.confidence == "high" and worse.close.by != whole.close.by:
+        return f"closed by {worse.close.by}, not by {whole.close.by}: {worse.close.reasoning}"
     if whole.outcome == "encrypted" and worse.outcome in ("failed", "refused", "not_ssh"):
         return f"{worse.outcome}: {worse.verdict.summary}"
     known = {finding.id for finding in whole.findings} | {None, "incomplete-capture", "no-answer-to-syn"}

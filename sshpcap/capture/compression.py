@@ -9,30 +9,42 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Callable
-from io import BufferedIOBase, BufferedReader
-from typing import Final, NamedTuple, cast
+from io import BufferedReader
+from typing import Final, NamedTuple, Protocol
 
-from sshpcap.capture.errors import Notices
+from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.zstd_lz4 import LZ4_MAGIC, SKIPPABLE_MAGICS, ZSTD_MAGIC, Lz4Stream, ZstdStream
+
+
+class _Plain(Protocol):
+    """The little that is asked of a decompressor's file."""
+
+    def read1(self, at_most: int, /) -> bytes:
+        """Some octets, at most so many; none at the end. EOFError where the stream ends early."""
 
 
 class Method(NamedTuple):
     """One way to compress a file."""
 
     name: str
-    magic: bytes
-    open: Callable[[BufferedReader], BufferedIOBase]
+    magics: tuple[bytes, ...]
+    open: Callable[[BufferedReader], _Plain]
+    """Raises ImportError where that needs a package that is not installed."""
 
 
 METHODS: Final = (
-    Method("gzip", b"\x1f\x8b", lambda raw: cast(BufferedIOBase, gzip.GzipFile(fileobj=raw, mode="rb"))),
-    Method("bzip2", b"BZh", lambda raw: bz2.BZ2File(raw, "rb")),
-    Method("xz", b"\xfd7zXZ\x00", lambda raw: lzma.LZMAFile(raw, "rb")),  # noqa: SIM115
+    Method("gzip", (b"\x1f\x8b",), lambda raw: gzip.GzipFile(fileobj=raw, mode="rb")),
+    Method("bzip2", (b"BZh",), lambda raw: bz2.BZ2File(raw, "rb")),
+    Method("xz", (b"\xfd7zXZ\x00",), lambda raw: lzma.LZMAFile(raw, "rb")),  # noqa: SIM115
+    # Parallel compressors begin with a skippable frame. LZ4 may have one too, but no known program writes it.
+    Method("zstd", (ZSTD_MAGIC, *SKIPPABLE_MAGICS), ZstdStream),
+    Method("lz4", (LZ4_MAGIC,), Lz4Stream),
 )
 
 
 def recognise(head: bytes) -> Method | None:
     """The compression whose magic number opens a file, or None."""
-    return next((method for method in METHODS if head.startswith(method.magic)), None)
+    return next((method for method in METHODS if head.startswith(method.magics)), None)
 
 
 _AT_ONCE: Final = 1 << 20
@@ -40,11 +52,18 @@ _AT_ONCE: Final = 1 << 20
 
 
 class Decompressed:
-    """The plain octets of a compressed stream, never more at a time than asked for."""
+    """The plain octets of a compressed stream, never more at a time than asked for.
 
-    def __init__(self, method: Method, raw: BufferedReader, notices: Notices) -> None:
+    Raises CaptureError where the package that it needs is not installed.
+    """
+
+    def __init__(self, method: Method, raw: BufferedReader, where: str, notices: Notices) -> None:
         self._method = method
-        self._stream = method.open(raw)
+        try:
+            self._stream = method.open(raw)
+        except ImportError:
+            what = f"{method.name}-compressed data; to read it: pip install 'sshpcap[compression]'"
+            raise CaptureError(what, where) from None
         self._notices = notices
         self._count = 0
         self._ended = False

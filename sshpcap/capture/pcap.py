@@ -85,6 +85,8 @@ class PcapReader:
                 return
             if not window.advance(at):
                 break
+            if window.idle:
+                yield window.nothing
             at = 0
         if window.have:
             self._notices.add(

@@ -23,6 +23,13 @@ OBSOLETE_PACKET: Final = 2
 SIMPLE_PACKET: Final = 3
 INTERFACE_STATISTICS: Final = 5
 ENHANCED_PACKET: Final = 6
+JOURNAL: Final = 9
+CUSTOM: Final = 0x0BAD
+CUSTOM_NOT_COPIED: Final = 0x40000BAD
+
+_OTHER_RECORDS: Final = (JOURNAL, CUSTOM, CUSTOM_NOT_COPIED)
+"""No frames, but Wireshark lists and counts them among the frames: the numbers of the frames behind them go on."""
+_AMONG_FRAMES: Final = (SECTION_HEADER, SIMPLE_PACKET, OBSOLETE_PACKET, INTERFACE_DESCRIPTION, *_OTHER_RECORDS)
 
 _OPTION_IF_TSRESOL: Final = 9
 _OPTION_IF_TSOFFSET: Final = 14
@@ -124,7 +131,7 @@ class PcapngReader:
                     enhanced.append(at)
                 else:
                     # Frames come out in file order, and a new section changes how the ones before it were read.
-                    if enhanced and kind in (SECTION_HEADER, SIMPLE_PACKET, OBSOLETE_PACKET, INTERFACE_DESCRIPTION):
+                    if enhanced and kind in _AMONG_FRAMES:
                         yield from self._enhanced(enhanced)
                         enhanced = []
                     yield from self._other(kind, at, length)
@@ -136,6 +143,8 @@ class PcapngReader:
                 return
             if not window.advance(at):
                 break
+            if window.idle:
+                yield window.nothing
         if window.have:
             self._notices.add(
                 "cut-off",
@@ -157,6 +166,8 @@ class PcapngReader:
             self._describe_interface(at, length)
         elif kind == INTERFACE_STATISTICS:
             self._statistics(at, length)
+        elif kind in _OTHER_RECORDS:
+            self._frames += 1
         elif kind == SIMPLE_PACKET:
             (original,) = struct.unpack_from(self._order + "I", data, at + 8)
             interface = self._interface(0)

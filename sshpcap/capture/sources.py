@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from sshpcap import limits
 from sshpcap.capture import compression
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.pcap import MAGICS as PCAP_MAGICS
 from sshpcap.capture.pcap import PcapReader
 from sshpcap.capture.pcapng import SECTION_HEADER, PcapngReader
+from sshpcap.capture.snoop import MAGIC as SNOOP_MAGIC
+from sshpcap.capture.snoop import SnoopReader
 from sshpcap.capture.window import ByteStream, Window
 from sshpcap.frames import FrameBlock
 from sshpcap.model import Capture, Timestamp
@@ -34,9 +37,9 @@ _OTHER_FILES: Final = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a zip archive"),
     (b"\x7fELF", "an ELF program"),
-    (b"snoop\x00\x00\x00", "a snoop capture, which this version cannot read"),
-    (b"\x28\xb5\x2f\xfd", "zstd-compressed data, which this version cannot read"),
-    (b"\x04\x22\x4d\x18", "lz4-compressed data, which this version cannot read"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\x1f\x9d", "data compressed by `compress`, which this version cannot read"),
+    (b"\x02\x21\x4c\x18", "lz4 data in its legacy format, which this version cannot read"),
     (b"<?xml", "an XML document"),
     (b"{", "a JSON document or other text"),
 )
@@ -55,10 +58,14 @@ class Reader(Protocol):
 
 
 class Source:
-    """An open capture: iterate `blocks()` once, then ask `describe()` what it was."""
+    """An open capture: iterate `blocks()` once, then ask `describe()` what it was.
 
-    def __init__(self, path: str) -> None:
+    `block_bytes`: octets read at a time.
+    """
+
+    def __init__(self, path: str, *, block_bytes: int | None = None) -> None:
         self.path = path
+        self._block_bytes = block_bytes
         self.notices = Notices()
         self._file = _open(path)
         self._raw: io.BufferedReader = io.BufferedReader(self._file, 1 << 16)
@@ -78,9 +85,9 @@ class Source:
         stream: ByteStream = _Immediate(self._raw, self._file)
         if method is not None:
             self._compression = method.name
-            stream = compression.Decompressed(method, self._raw, self.notices)
-        window = Window(stream)
-        window.require(4)
+            stream = compression.Decompressed(method, self._raw, self.path, self.notices)
+        window = Window(stream, self._block_bytes)
+        window.require(_MAGIC_BYTES)
         head = bytes(window.data[: min(window.have, 512)])
         if not head and self._file.failure:
             raise CaptureError(self._file.failure, self.path)
@@ -91,7 +98,14 @@ class Source:
             return PcapReader(window, self.path, self.notices)
         if head[:4] == _PCAPNG_MAGIC:
             return PcapngReader(window, self.path, self.notices)
+        if head[:8] == SNOOP_MAGIC:
+            return SnoopReader(window, self.path, self.notices)
         raise CaptureError(f"not a capture file (neither pcap nor pcapng): it begins like {_name(head)}", self.path, 0)
+
+    @property
+    def seekable(self) -> bool:
+        """Whether the input can be opened again and gives the same: not a pipe."""
+        return self._raw.seekable()
 
     @property
     def position(self) -> int:
@@ -99,8 +113,14 @@ class Source:
         return self._raw.tell() if self._raw.seekable() else 0
 
     def blocks(self) -> Iterator[FrameBlock]:
-        """Yield every frame once, counting what `describe` tells."""
+        """Yield every frame once, counting what `describe` tells.
+
+        While a pipe pauses, blocks without frames come every `limits.IDLE_SECONDS`.
+        """
         for block in self._reader.blocks():
+            if not len(block.number):
+                yield block
+                continue
             self._frames += len(block.number)
             self._bytes += int(block.captured.sum())
             self._truncated += int(np.count_nonzero(block.captured < block.original))
@@ -118,7 +138,7 @@ class Source:
     def describe(self) -> Capture:
         """What the capture is, as far as it has been read."""
         return Capture(
-            path=os.fsencode(self.path).decode("utf-8", "backslashreplace"),
+            path=shown_path(self.path),
             format=self._reader.format,
             compression=self._compression,
             link_types=tuple(self._reader.link_types),
@@ -171,22 +191,33 @@ class _File(io.FileIO):
 
 
 class _Immediate:
-    """Hands on what a pipe has now instead of waiting for a full buffer, so that results can come while it runs."""
+    """Hands on what a pipe has now instead of waiting for a full buffer, so that results can come while it runs.
+
+    Where a pipe has nothing, it says so after a while.
+    """
 
     def __init__(self, raw: io.BufferedReader, file: _File) -> None:
         self._raw = raw
         self._file = file
         self._peeked = len(raw.peek(_MAGIC_BYTES))
+        self._may_pause = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
-    def readinto(self, buffer: memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int | None:
         """As `ByteStream.readinto`."""
         if not self._peeked:
+            if self._may_pause and not select.select([self._file], [], [], limits.IDLE_SECONDS)[0]:
+                return None
             return self._file.readinto(buffer)
         # Not `readinto1`: it would read once more, and wait, behind what the look at the magic number has fetched.
         octets = self._raw.read1(min(len(buffer), self._peeked))
         self._peeked -= len(octets)
         buffer[: len(octets)] = octets
         return len(octets)
+
+
+def shown_path(path: str) -> str:
+    """A path as text: file names may hold octets that are no UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def open_capture(path: str) -> Source:

@@ -4,6 +4,8 @@
 shows, `timeline` tells the story. Findings and the verdict come from `rules`.
 """
 
+from typing import Literal
+
 import msgspec
 
 from sshpcap.interpret import handshake, transport
@@ -103,6 +105,7 @@ def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
         identification=_identification(voice.identification),
         pre_identification=voice.text_lines(),
         first_octets=_first_octets(voice),
+        preamble=voice.preamble,
         kexinit=proposal,
         hassh=hassh(proposal, client=is_client) if proposal else None,
         strict_kex=f"kex-strict-{suffix}-v00@openssh.com" in names,
@@ -241,13 +244,7 @@ def _message(recorder: Recorder, dialogue: Dialogue, spoken: Spoken) -> Message:
     unread = malformed is not None or (parsed is not None and not parsed.known)
     return Message(
         sender=_who(dialogue, spoken.direction),
-        kind="malformed"
-        if malformed
-        else "message"
-        if parsed
-        else "text"
-        if spoken.unit.kind == "text"
-        else "identification",
+        kind="malformed" if malformed else "message" if parsed else _line_kind(spoken),
         number=parsed.number if parsed else None,
         name=parsed.name if parsed else spoken.unit.kind,
         frames=spoken.frames,
@@ -260,6 +257,11 @@ def _message(recorder: Recorder, dialogue: Dialogue, spoken: Spoken) -> Message:
         fields=fields,
         raw=spoken.octets if unread else None,
     )
+
+
+def _line_kind(spoken: Spoken) -> Literal["preamble", "text", "identification"]:
+    kind = spoken.unit.kind
+    return "text" if kind == "packet" else kind
 
 
 def _last_sent(recorder: Recorder, dialogue: Dialogue, direction: int, key: HostKey | None) -> str | None:

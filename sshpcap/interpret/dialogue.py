@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
-from sshpcap.ssh import kex, messages, numbers
+from sshpcap.ssh import kex, messages, numbers, preamble
 from sshpcap.ssh.cut import Cutter, State, Unit
 from sshpcap.ssh.host_keys import signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
@@ -65,6 +65,13 @@ class Voice(NamedTuple):
         return next((s for s in self.spoken if s.unit.kind == "identification"), None)
 
     @property
+    def preamble(self) -> str | None:
+        """Name of what a proxy put in front of the identification string."""
+        first = self.spoken[0] if self.spoken else None
+        found = preamble.find(self.assembled.octets) if first and first.unit.kind == "preamble" else None
+        return found.name if found else None
+
+    @property
     def kexinit(self) -> KexInit | None:
         """The first proposal that could be read."""
         return next((s.parsed.value for s in self.spoken if s.parsed and isinstance(s.parsed.value, KexInit)), None)
@@ -77,6 +84,8 @@ class Voice(NamedTuple):
         """What was said before, or instead of, an identification string, made printable."""
         lines = []
         for spoken in self.spoken:
+            if spoken.unit.kind == "preamble":
+                continue
             if spoken.unit.kind != "text":
                 break
             lines.append(printable(spoken.octets))
@@ -144,7 +153,7 @@ def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
         parsed = messages.parse(octets)
         return spoken._replace(parsed=parsed, malformed=parsed.value if isinstance(parsed.value, Malformed) else None)
     spoken = spoken._replace(octets=octets.removesuffix(b"\n").removesuffix(b"\r"))
-    if unit.kind == "text":
+    if unit.kind in ("text", "preamble"):
         return spoken
     line = parse_identification(octets)
     if isinstance(line, Malformed):

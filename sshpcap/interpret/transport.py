@@ -5,13 +5,13 @@ from sshpcap.interpret.dialogue import Dialogue, Voice
 from sshpcap.model import Coverage, Duration, Tcp, TcpSide, Who
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
-from sshpcap.tcp.recorder import Direction, Recorder
+from sshpcap.tcp.recorder import Recorder
 
 
 def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
     """What is missing of this connection."""
     syn_seen = any(side.syn_seen for side in recorder.directions)
-    truncated = any(side.stream.holes for side in recorder.directions)
+    truncated = any(voice.assembled.snapped for voice in dialogue.voices)
     limit_hit = any(
         side.stream.limit_hit and voice.state is not State.ENCRYPTED
         for side, voice in zip(recorder.directions, dialogue.voices, strict=True)
@@ -23,6 +23,7 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         midstream=not syn_seen,
         truncated_by_snaplen=truncated,
         clock_steps=recorder.clock_steps,
+        duplicates=recorder.duplicates,
         limit_hit=limit_hit,
     )
 
@@ -55,8 +56,8 @@ def _holes(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, 
     """Octets of the clear phase that are not in the capture, except for those that the snaplen cut off."""
     side = recorder.directions[direction]
     if voice.state is State.ENCRYPTED:
-        return [hole for hole in voice.assembled.holes if hole[1] <= voice.cut_to and not _cut(side, hole[0])]
-    holes = [hole for hole in voice.assembled.holes if not _cut(side, hole[0])]
+        return [hole for hole in voice.assembled.gaps() if hole[1] <= voice.cut_to]
+    holes = voice.assembled.gaps()
     # An end that only later sequence numbers, or the other side's acknowledgements, show.
     end = (
         max(side.sent, side.acked or 0)
@@ -70,11 +71,6 @@ def _holes(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, 
     return holes
 
 
-def _cut(side: Direction, start: int) -> bool:
-    """Whether a hole is the work of the snaplen."""
-    return any(first <= start < end for first, end in side.stream.holes)
-
-
 def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str | None]) -> Tcp:
     """The TCP part of a session; `last_sent` describes each direction's last words."""
     sides = [_side(recorder, dialogue, direction, last_sent[direction]) for direction in (0, 1)]
@@ -83,6 +79,7 @@ def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str
         conn_state=zeek.conn_state(recorder, originator),
         history=zeek.history(recorder, originator),
         originator="client" if originator == dialogue.client else "server",
+        tunnels=tuple(" / ".join(tunnel) for tunnel in recorder.tunnels),
         rtt=_rtt(recorder),
         client=sides[dialogue.client],
         server=sides[1 - dialogue.client],

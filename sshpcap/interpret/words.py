@@ -8,6 +8,8 @@ from sshpcap.model import HostKey
 from sshpcap.ssh import implementations, numbers
 from sshpcap.ssh.wire import printable
 
+_PREAMBLE = 100
+
 
 def address_text(octets: bytes) -> str:
     """An IPv4 or IPv6 address as people write it."""
@@ -21,6 +23,8 @@ def shorten(text: str, limit: int = limits.SHOWN_TEXT) -> str:
 
 def say(spoken: Spoken, host_key: HostKey | None) -> str:
     """One unit in words, as something that its sender does."""
+    if spoken.unit.kind == "preamble":
+        return f'begins with a preamble of a proxy: "{shorten(printable(spoken.octets), _PREAMBLE)}"'
     if spoken.unit.kind == "text":
         return f'sends a line of text: "{shorten(printable(spoken.octets))}"'
     if spoken.unit.kind == "identification":

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
-from sshpcap.net.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, LINK_TYPES, NULL_IPV4, NULL_IPV6
+from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
 
 Mask = npt.NDArray[np.bool_]
 UInt64s = npt.NDArray[np.uint64]
@@ -114,7 +115,7 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
     network = np.zeros(len(block.number), dtype=np.int64)
     for number in np.unique(block.link_type).tolist():
         link = LINK_TYPES.get(number)
-        if link is None:
+        if link is None or not link.columns:
             continue
         # 20 octets hold the smallest IPv4 header; shorter frames go the slow way.
         rows = np.flatnonzero((block.link_type == number) & (block.captured >= link.network_at + 20))
@@ -122,6 +123,7 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
         network[rows] = start + link.network_at
         if link.ethertype_at is not None:
             ethertype[rows] = words.at16(start + link.ethertype_at)
+            _untag(words, rows, ethertype, network, block.offset + block.captured)
             continue
         version = words.octets[start + link.network_at] >> 4
         if number in (0, 108):
@@ -135,6 +137,17 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
     return ethertype, network
 
 
+def _untag(words: _Words, rows: Int64s, ethertype: Int64s, network: Int64s, end: Int64s) -> None:
+    """Step over up to two 802.1Q/802.1ad tags; what has more, or is too short behind them, goes the slow way."""
+    for _ in range(2):
+        rows = rows[np.isin(ethertype[rows], tuple(VLAN_TAGS))]
+        rows = rows[network[rows] + 24 <= end[rows]]
+        if not len(rows):
+            return
+        ethertype[rows] = words.at16(network[rows] + 2)
+        network[rows] += 4
+
+
 _Candidates = tuple[Int64s, Int64s, Int64s]  # rows, offset of the TCP header, TCP octets by the IP header
 
 
@@ -146,7 +159,7 @@ def _ipv4(
     protocol = np.where(plain, words.octets[at + 9], -1)
     total = words.at16(at + 2)
     tcp = (protocol == _TCP) & (total >= 40) & (end[rows] >= at + 40)
-    skip = plain & (protocol != _TCP) & (protocol != _ICMP)
+    skip = plain & (protocol != _TCP) & (protocol != _ICMP) & ~_tunnelled(words, protocol, at + 20, end[rows])
     _count(protocols, protocol[skip])
     return (rows[tcp], at[tcp] + 20, total[tcp] - 20), rows[~tcp & ~skip]
 
@@ -161,9 +174,19 @@ def _ipv6(
     protocol = np.where(plain, words.octets[at + 6], -1)
     length = words.at16(at + 4)
     tcp = (protocol == _TCP) & (length >= 20)
-    skip = plain & ~np.isin(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
+    known = np.isin(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
+    skip = plain & ~known & ~_tunnelled(words, protocol, at + 40, end[rows])
     _count(protocols, protocol[skip])
     return (rows[tcp], at[tcp] + 40, length[tcp]), np.concatenate((short, rows[~tcp & ~skip]))
+
+
+def _tunnelled(words: _Words, protocol: Int64s, at: Int64s, end: Int64s) -> Mask:
+    """What may carry another IP packet: tunnels over IP, and over UDP by their ports."""
+    inside = np.isin(protocol, tuple(BY_PROTOCOL))
+    udp = np.flatnonzero((protocol == _UDP) & (at + 8 <= end))
+    ports = tuple(BY_UDP_PORT)
+    inside[udp] = np.isin(words.at16(at[udp]), ports) | np.isin(words.at16(at[udp] + 2), ports)
+    return inside
 
 
 def _count(protocols: dict[str, int], skipped: Int64s) -> None:

@@ -1,16 +1,29 @@
-"""Frames that do not have the common shape, one by one: tags, IP options, extension headers, fragments, ICMP.
+"""Frames that do not have the common shape, one by one: tags, tunnels, IP options, extension headers, fragments, ICMP.
 
-dpkt reads the IP layer; the TCP header is read by `segments`. Gives the same `Segment` as the columns do (a property
-test holds them equal). Must not know: connections.
+The innermost TCP segment counts; the tunnels around it are named in it. dpkt reads the IP headers, `encapsulation` what
+stands around them, `segments` the TCP header. Gives the same `Segment` as the columns do (a property test holds them
+equal). Must not know: connections.
 """
 
 import struct
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import dpkt
 
+from sshpcap import limits
 from sshpcap.frames import Endpoint, IcmpError, Segment
-from sshpcap.net.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, LINK_TYPES
+from sshpcap.net.encapsulation import (
+    BY_ETHERTYPE,
+    BY_PROTOCOL,
+    BY_UDP_PORT,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    Header,
+    llc_snap,
+)
+from sshpcap.net.fragments import Fragments
+from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.segments import read_segment
 
 Protocol = Literal["tcp", "udp", "icmp", "arp", "fragment", "other", "unreadable"]
@@ -20,6 +33,10 @@ Decoded = tuple[Protocol, Segment | IcmpError | None]
 _DPKT_ERRORS: Final = (dpkt.Error, struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError)
 
 _TCP: Final = 6
+_FIRST_ETHERTYPE: Final = 0x600
+_UDP: Final = 17
+_ICMP: Final = 1
+_ICMP6: Final = 58
 _ESP: Final = 50
 _MAX_EXTENSION_BYTES: Final = 2048
 """IPv6 extension headers looked through: a packet of nothing else must not cost the square of its length."""
@@ -39,68 +56,159 @@ class _Ipv6Header(dpkt.ip6.IP6):  # type: ignore[misc]
     _protosw: Final[dict[int, type]] = {}
 
 
-def decode(frame: int, time: int, octets: memoryview, link_type: int, original: int | None = None) -> Decoded:
-    """Take one frame apart: what it carries, and its segment or ICMP error where it has one. Never raises.
+class _Packet(NamedTuple):
+    """What an IP header says."""
 
-    `original` is how many octets the frame had on the link; without it the lengths of the IP header are believed.
-    """
-    link = LINK_TYPES.get(link_type)
-    network = link.unwrap(octets) if link else None
-    if network is None:
-        return "unreadable", None
-    ethertype, start = network
-    packet = bytes(octets[start:])
-    on_link = None if original is None else max(original, len(octets)) - start
-    try:
-        if ethertype == ETHERTYPE_IPV4:
-            return _ipv4(frame, time, packet, on_link)
-        if ethertype == ETHERTYPE_IPV6:
-            return _ipv6(frame, time, packet, on_link)
-    except _DPKT_ERRORS:
-        return "unreadable", None
-    return ("arp" if ethertype == ETHERTYPE_ARP else "other"), None
+    protocol: int
+    source: bytes
+    destination: bytes
+    ttl: int
+    ip_id: int
+    body: bytes
+    length: int
+    """Octets of the body on the wire."""
+    fragment: tuple[int, int, bool] | None
+    """Identification, offset in octets, more to come; None for a whole packet."""
 
 
-def _ipv4(frame: int, time: int, packet: bytes, on_link: int | None) -> Decoded:
+class Decoder:
+    """Takes frames apart, one by one; remembers fragments until their packets are whole."""
+
+    def __init__(self) -> None:
+        self.fragments = Fragments()
+
+    def decode(self, frame: int, time: int, octets: memoryview, link_type: int, original: int | None = None) -> Decoded:
+        """What a frame carries, and the innermost TCP segment or ICMP error where it has one. Never raises.
+
+        `original` is how many octets the frame had on the link; without it the lengths of the IP header are believed.
+        """
+        link = LINK_TYPES.get(link_type)
+        network = link.unwrap(octets) if link else None
+        if network is None:
+            return "unreadable", None
+        ethertype, start = network
+        packet = bytes(octets[start:])
+        on_link = None if original is None else max(original, len(octets)) - start
+        try:
+            return self._layers(frame, time, ethertype, packet, on_link)
+        except _DPKT_ERRORS:
+            return "unreadable", None
+
+    def _layers(self, frame: int, time: int, ethertype: int, packet: bytes, on_link: int | None) -> Decoded:
+        tunnel: list[str] = []
+        for _ in range(limits.MAX_LAYERS):
+            header: Header | None = None
+            if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+                version = 4 if ethertype == ETHERTYPE_IPV4 else 6
+                found = _ipv4(packet, on_link) if version == 4 else _ipv6(packet, on_link)
+                if found is None:
+                    return "unreadable", None
+                if found.fragment is not None:
+                    found = self._whole(found, found.fragment, time)
+                    if found is None:
+                        return "fragment", None
+                if found.protocol == _UDP:
+                    header = _udp_tunnel(found.body)
+                    body, length = found.body[8:], found.length - 8
+                else:
+                    header = BY_PROTOCOL.get(found.protocol)
+                    body, length = found.body, found.length
+                if header is None:
+                    return _transport(frame, time, version, found, tuple(tunnel))
+                packet, on_link = body, length
+            else:
+                # Below 0x600 it is no ethertype but the length of an IEEE 802.3 frame, or "802.2" in a cooked header.
+                header = llc_snap if 0 <= ethertype < _FIRST_ETHERTYPE else BY_ETHERTYPE.get(ethertype)
+                if header is None:
+                    return ("arp" if ethertype == ETHERTYPE_ARP else "other"), None
+            inner = header(packet)
+            if inner is None:
+                return "other", None
+            ethertype, packet = inner.ethertype, packet[inner.start :]
+            on_link = None if on_link is None else on_link - inner.start
+            if inner.name:
+                tunnel.append(inner.name)
+        return "other", None
+
+    def _whole(self, part: _Packet, fragment: tuple[int, int, bool], time: int) -> _Packet | None:
+        """The packet that a fragment completes."""
+        ip_id, offset, more = fragment
+        key = (part.source, part.destination, part.protocol, ip_id)
+        whole = self.fragments.add(key, time, offset, part.body, part.length, more=more)
+        return None if whole is None else part._replace(body=whole.octets, length=whole.length, fragment=None)
+
+
+def _transport(frame: int, time: int, version: int, packet: _Packet, tunnel: tuple[str, ...]) -> Decoded:
+    if packet.protocol == _TCP:
+        segment = read_segment(
+            frame, time, packet.source, packet.destination, packet.ttl, packet.ip_id, packet.body, packet.length
+        )
+        return "tcp", segment._replace(tunnel=tunnel) if segment and tunnel else segment
+    if packet.protocol == (_ICMP if version == 4 else _ICMP6):
+        return "icmp", _icmp(frame, time, version, packet.source, packet.ttl, packet.body)
+    return ("udp" if packet.protocol == _UDP else "other"), None
+
+
+def _udp_tunnel(datagram: bytes) -> Header | None:
+    if len(datagram) < 8:
+        return None
+    ports = struct.unpack_from(">HH", datagram)
+    return BY_UDP_PORT.get(ports[1]) or BY_UDP_PORT.get(ports[0])
+
+
+def _ipv4(packet: bytes, on_link: int | None) -> _Packet | None:
     header = _Ipv4Header(packet)
     header_length = header.hl * 4
     if header.v != 4 or header_length < 20:
-        return "unreadable", None
-    if header.mf or header.offset:
-        return "fragment", None
+        return None
     # Total length 0: segmentation offload handed over a packet of more than 64 KiB; it reaches to the frame's end.
     total = _within(header.len, on_link, len(packet))
-    body = packet[header_length:total]
-    if header.p == _TCP:
-        length = total - header_length
-        return "tcp", read_segment(frame, time, header.src, header.dst, header.ttl, header.id, body, length)
-    if header.p == dpkt.ip.IP_PROTO_ICMP:
-        return "icmp", _icmp(frame, time, 4, header.src, header.ttl, body)
-    return ("udp" if header.p == dpkt.ip.IP_PROTO_UDP else "other"), None
+    return _Packet(
+        protocol=header.p,
+        source=header.src,
+        destination=header.dst,
+        ttl=header.ttl,
+        ip_id=header.id,
+        body=packet[header_length:total],
+        length=total - header_length,
+        fragment=(header.id, header.offset * 8, bool(header.mf)) if header.mf or header.offset else None,
+    )
 
 
-def _ipv6(frame: int, time: int, packet: bytes, on_link: int | None) -> Decoded:
-    if len(packet) >= 40 and packet[0] >> 4 == 6 and packet[6] == _ESP:
-        return "other", None
-    header = _Ipv6Header(packet[: 40 + _MAX_EXTENSION_BYTES])
-    if header.v != 6:
-        return "unreadable", None
-    if any(isinstance(extension, dpkt.ip6.IP6ESPHeader) for extension in header.all_extension_headers):
-        return "other", None
-    length = _within(header.plen and header.plen + 40, on_link, len(packet)) - 40
-    at = 40
-    protocol = header.nxt
-    for extension in header.all_extension_headers:
-        if isinstance(extension, dpkt.ip6.IP6FragmentHeader) and (extension.frag_off or extension.m_flag):
-            return "fragment", None
-        at += extension.length
-        protocol = extension.nxt
-    body = packet[at : 40 + length]
-    if protocol == _TCP:
-        return "tcp", read_segment(frame, time, header.src, header.dst, header.hlim, -1, body, length - (at - 40))
-    if protocol == dpkt.ip.IP_PROTO_ICMP6:
-        return "icmp", _icmp(frame, time, 6, header.src, header.hlim, body)
-    return ("udp" if protocol == dpkt.ip.IP_PROTO_UDP else "other"), None
+def _ipv6(packet: bytes, on_link: int | None) -> _Packet | None:
+    if len(packet) < 40 or packet[0] >> 4 != 6:
+        return None
+    fragment = None
+    at, protocol = 40, packet[6]
+    if protocol != _ESP:
+        header = _Ipv6Header(packet[: 40 + _MAX_EXTENSION_BYTES])
+        for extension in header.all_extension_headers:
+            if isinstance(extension, dpkt.ip6.IP6ESPHeader):
+                protocol = _ESP
+                break
+            at += extension.length
+            protocol = extension.nxt
+            if isinstance(extension, dpkt.ip6.IP6FragmentHeader) and (extension.frag_off or extension.m_flag):
+                # What stands behind is part of a whole; its extension headers are those of the whole.
+                fragment = (extension.id, extension.frag_off * 8, bool(extension.m_flag))
+                break
+    claimed = int.from_bytes(packet[4:6], "big")
+    length = _within(claimed and claimed + 40, on_link, len(packet)) - 40
+    return _Packet(
+        protocol=protocol,
+        source=packet[8:24],
+        destination=packet[24:40],
+        ttl=packet[7],
+        ip_id=-1,
+        body=packet[at : 40 + length],
+        length=length - (at - 40),
+        fragment=fragment,
+    )
+
+
+def decode(frame: int, time: int, octets: memoryview, link_type: int, original: int | None = None) -> Decoded:
+    """One frame by itself, as `Decoder.decode`: a fragment stays one."""
+    return Decoder().decode(frame, time, octets, link_type, original)
 
 
 def _within(claimed: int, on_link: int | None, captured: int) -> int:

@@ -8,8 +8,9 @@ Sources stand beside the functions. Must not know: connections, files.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sshpcap.net.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6
-
+ETHERTYPE_IPV4: Final = 0x0800
+ETHERTYPE_ARP: Final = 0x0806
+ETHERTYPE_IPV6: Final = 0x86DD
 ETHERNET: Final = -1
 """Pseudo ethertype: an Ethernet header follows."""
 

@@ -1,12 +1,13 @@
 """Drops whole rows of a block that are proven to be of no interest, before any object is made of them.
 
-Two kinds of connections are muted: those that are not SSH (only a new SYN is passed on) and quiet ones, whose
-payload can tell nothing more (they are counted; SYN, FIN and RST are passed on). A hash only finds the candidates; the
-addresses and ports themselves are compared, so a collision costs time and never a frame. Must not know: SSH.
+Two kinds of connections are muted: those that are not SSH and quiet ones, whose payload can tell nothing more (they are
+counted). Of a block in which either has a SYN, or a quiet one a FIN or RST, all its frames are passed on. A hash only
+finds the candidates; the addresses and ports themselves are compared, so a collision costs time and never a frame. Must
+not know: SSH.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ from sshpcap.net.columns import Columns, keys_of
 
 UInt32s = npt.NDArray[np.uint32]
 Pair = tuple[Endpoint, Endpoint]
+
+_SPARE_ROWS: Final = 1024
+"""Rows of unmuted connections that the table may hold before it is made anew."""
 
 
 class Muted(NamedTuple):
@@ -27,6 +31,7 @@ class Muted(NamedTuple):
     data_bytes: int
     last_frame: int
     last_time: int
+    """The latest time of the run; not that of its last frame where the clock stepped back."""
     last_data_frame: int | None
     last_data_time: int
     end: int
@@ -39,63 +44,98 @@ class Triage:
     """Knows which connections are muted, and sifts blocks by it."""
 
     def __init__(self) -> None:
-        self._muted: dict[Pair, bool] = {}
-        self._changed = False
-        self._keys = np.empty(0, dtype=np.uint64)
+        self._waiting: dict[Pair, bool] = {}
+        """Muted since the last block, and whether quiet."""
+        self._empty()
+
+    def _empty(self) -> None:
+        self._unmuted: list[int] = []
+        """Rows of the table that have to leave the index."""
+        # The table has a row for every muted connection, the index has their hashes in order. Only what is new is
+        # worked in: a capture may have a million connections.
+        self._rows: dict[Pair, int] = {}
         self._pairs: list[Pair] = []
         self._quiet = np.empty(0, dtype=np.bool_)
-        self._words = np.empty((0, 9), dtype=np.uint32)
+        self._words = np.empty((0, 10), dtype=np.uint32)
+        """Both addresses, both ports, and the words of an address."""
+        self._keys = np.empty(0, dtype=np.uint64)
+        self._indexed = np.empty(0, dtype=np.int64)
 
     def mute(self, pair: Pair, *, quiet: bool) -> None:
         """Stop passing on a connection; `quiet` ones are counted, the others are not SSH."""
-        self._muted[pair] = quiet
-        self._changed = True
+        self.unmute(pair)
+        self._waiting[pair] = quiet
 
     def unmute(self, pair: Pair) -> None:
         """Pass on a connection again."""
-        if self._muted.pop(pair, None) is not None:
-            self._changed = True
+        self._waiting.pop(pair, None)
+        row = self._rows.pop(pair, None)
+        if row is not None:
+            self._unmuted.append(row)
 
-    def sift(self, block: FrameBlock, columns: Columns) -> tuple[Int64s, list[Muted]]:
-        """Places in the columns to be looked at, and the sums of the quiet rows that were dropped."""
+    def sift(self, block: FrameBlock, columns: Columns, touched: Collection[Pair] = ()) -> tuple[Int64s, list[Muted]]:
+        """Places in the columns to be looked at, and the sums of the quiet rows that were dropped.
+
+        `touched` are the endpoints of what else the block holds, in frames of rare shape: such a connection is looked
+        at frame by frame, so that all of it is taken in the order of the capture.
+        """
         every = np.arange(len(columns.row), dtype=np.int64)
-        if self._changed:
-            self._rebuild()
+        self._update()
         if not len(self._keys) or not len(every):
             return every, []
         found = np.minimum(np.searchsorted(self._keys, columns.key), len(self._keys) - 1)
         places = np.flatnonzero(self._keys[found] == columns.key)
-        connection = found[places]
+        connection = self._indexed[found[places]]
         direction = self._directions(block, columns, places, connection)
         exact = direction >= 0
         places, connection, direction = places[exact], connection[exact], direction[exact]
         flags = columns.flags[places]
-        # A SYN may make the endpoints another connection: such a block is looked at frame by frame.
-        anew = np.unique(connection[(flags & (SYN | RST)) == SYN])
-        kept = np.isin(connection, anew)
+        # A SYN may make the endpoints another connection, and what ends a quiet one is read in its place among the
+        # rest: such a connection is looked at frame by frame for this block.
         quiet = self._quiet[connection]
-        kept |= quiet & (flags & (SYN | FIN | RST) != 0)
-        dropped = ~kept
+        control = flags & np.where(quiet, SYN | FIN | RST, SYN) != 0
+        known = {self._rows.get(pair, self._rows.get(pair[::-1], -1)) for pair in touched}
+        looked_at = np.union1d(connection[control], np.array(sorted(known), dtype=np.int64))
+        dropped = ~np.isin(connection, looked_at)
         counted = dropped & quiet
         mask = np.ones(len(every), dtype=np.bool_)
         mask[places[dropped]] = False
         sums = list(self._sums(block, columns, places[counted], connection[counted], direction[counted]))
         return every[mask], sums
 
-    def _rebuild(self) -> None:
-        self._changed = False
-        pairs = list(self._muted)
+    def _update(self) -> None:
+        """Bring table and index up to date."""
+        if self._unmuted:
+            stays = np.ones(len(self._pairs), dtype=np.bool_)
+            stays[self._unmuted] = False
+            stays = stays[self._indexed]
+            self._keys, self._indexed = self._keys[stays], self._indexed[stays]
+            self._unmuted = []
+        if len(self._pairs) > 2 * len(self._rows) + _SPARE_ROWS:
+            held = {pair: bool(self._quiet[row]) for pair, row in self._rows.items()}
+            self._empty()
+            self._waiting = held | self._waiting
+        if self._waiting:
+            self._append(list(self._waiting), list(self._waiting.values()))
+            self._waiting = {}
+
+    def _append(self, pairs: list[Pair], quiet: list[bool]) -> None:
+        words = np.zeros((len(pairs), 10), dtype=np.uint32)
+        for row, (left, right) in enumerate(pairs):
+            size = len(left.address) // 4
+            words[row, :size] = np.frombuffer(left.address, dtype=">u4")
+            words[row, 4 : 4 + size] = np.frombuffer(right.address, dtype=">u4")
+            words[row, 8:] = left.port << 16 | right.port, size
+        first = len(self._pairs)
+        self._pairs += pairs
+        self._rows.update(zip(pairs, range(first, first + len(pairs)), strict=True))
+        self._quiet = np.concatenate((self._quiet, quiet))
+        self._words = np.concatenate((self._words, words))
         keys = keys_of(pairs)
         order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        self._pairs = [pairs[place] for place in order.tolist()]
-        self._quiet = np.array([self._muted[pair] for pair in self._pairs], dtype=np.bool_)
-        self._words = np.zeros((len(pairs), 9), dtype=np.uint32)
-        for row, (left, right) in enumerate(self._pairs):
-            size = len(left.address) // 4
-            self._words[row, :size] = np.frombuffer(left.address, dtype=">u4")
-            self._words[row, 4 : 4 + size] = np.frombuffer(right.address, dtype=">u4")
-            self._words[row, 8] = left.port << 16 | right.port
+        places = np.searchsorted(self._keys, keys[order])
+        self._keys = np.insert(self._keys, places, keys[order])
+        self._indexed = np.insert(self._indexed, places, first + order)
 
     def _directions(self, block: FrameBlock, columns: Columns, places: Int64s, connection: Int64s) -> Int64s:
         """0 or 1 where the row really belongs to the connection in that direction, else -1."""
@@ -114,11 +154,9 @@ class Triage:
                 source, destination = words[at + 4 * word], words[at + 4 * (size + word)]
                 forward &= (source == muted[:, word]) & (destination == muted[:, 4 + word])
                 backward &= (source == muted[:, 4 + word]) & (destination == muted[:, word])
-            if version == 4:
-                same_family = ~muted[:, 1:4].any(axis=1)
-                forward, backward = forward & same_family, backward & same_family
-            direction[rows[backward]] = 1
-            direction[rows[forward]] = 0
+            same_family = muted[:, 9] == size
+            direction[rows[backward & same_family]] = 1
+            direction[rows[forward & same_family]] = 0
         return direction
 
     def _sums(
@@ -134,12 +172,13 @@ class Triage:
         length = columns.length[places]
         end = columns.seq[places] + length
         highest = _highest(end, first)
+        latest = np.maximum.reduceat(block.time[columns.row[places]], first)
         acks = np.where(columns.flags[places] & ACK != 0, columns.ack[places], -1)
         data_bytes = np.add.reduceat(length, first)
         data_place = np.maximum.reduceat(np.where(length > 0, places, -1), first)
-        for start, stop, whose, octets, behind, data in zip(
+        for start, stop, whose, octets, behind, data, time in zip(
             first.tolist(), last.tolist(), group[first].tolist(), data_bytes.tolist(), highest.tolist(),
-            data_place.tolist(), strict=True,
+            data_place.tolist(), latest.tolist(), strict=True,
         ):  # fmt: skip
             acknowledged = acks[start : stop + 1]
             acknowledged = acknowledged[acknowledged >= 0]
@@ -150,7 +189,7 @@ class Triage:
                 frames=stop - start + 1,
                 data_bytes=octets,
                 last_frame=int(block.number[row]),
-                last_time=int(block.time[row]),
+                last_time=time,
                 last_data_frame=int(block.number[data_row]) if data >= 0 else None,
                 last_data_time=int(block.time[data_row]) if data >= 0 else 0,
                 end=behind,

@@ -13,8 +13,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from sshpcap.model import Report
-from sshpcap.report.view import Detail, Options, SlotRow, Step, Told, Tone, View, safe, view
+from sshpcap.model import Report, Session
+from sshpcap.report.quality import quality
+from sshpcap.report.view import Detail, Options, SlotRow, Step, Told, Tone, View, one, safe, view
 
 _STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
 _ARROWS: Final = {"client": "client ─▶", "server": "◀─ server", "network": "✶ network", "none": ""}
@@ -38,12 +39,48 @@ def render(
     report: Report, options: Options, *, width: int | None = None, color: bool = False, encoding: str = "utf-8"
 ) -> str:
     """The whole report as text; with `color` for a terminal."""
+    return _draw(view(report, options), width=width, color=color, encoding=encoding)
+
+
+def _draw(what: View | Group, *, width: int | None, color: bool, encoding: str) -> str:
     out = _Page(encoding)
     console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, emoji=False,
                       markup=False, legacy_windows=False)  # fmt: skip
-    show(console, view(report, options))
+    if isinstance(what, View):
+        show(console, what)
+    else:
+        console.print(what)
     # rich fills lines with spaces; in a ticket or a diff they only disturb.
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def render_info(report: Report, *, width: int | None = None, color: bool = False, encoding: str = "utf-8") -> str:
+    """What the captures are and how good they are, as text."""
+    judged = quality(report)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in judged.facts:
+        table.add_row(_text(name), _text(value))
+    parts: list[RenderableType] = [table]
+    if judged.forbids:
+        parts += [
+            _heading("What this capture does not allow to conclude"),
+            *(_item(text, "!") for text in judged.forbids),
+        ]
+    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
+
+
+def render_one(session: Session, *, width: int | None = None, color: bool = False, encoding: str = "utf-8") -> str:
+    """One connection, as it is shown when it has ended while the capture goes on."""
+    row, detail = one(session)
+    line = _text(f"{row.number}  {row.client} → {row.server}  {row.stage}  ")
+    line.append_text(_text(row.outcome, _STYLES[row.tone]))
+    line.append_text(_text(f"  {row.why}"))
+    parts: list[RenderableType] = [line]
+    if detail is not None:
+        parts += [_detail(detail, plain=not encoding.lower().startswith("utf")), Text()]
+    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
 
 
 def show(console: Console, shown: View) -> None:

@@ -40,6 +40,8 @@ class Options(NamedTuple):
     """Leave out what went well."""
     hosts: frozenset[str] = frozenset()
     """Only connections with one of these addresses."""
+    told: frozenset[int] = frozenset()
+    """These were told in full already, when they ended."""
 
 
 class Row(NamedTuple):
@@ -118,7 +120,8 @@ def view(report: Report, options: Options | None = None) -> View:
     options = options or Options()
     chosen = select(report.sessions, options)
     rows = sorted(chosen, key=lambda s: (_order(s), s.index))
-    told = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
+    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
+    told = [s for s in wanted if s.index not in options.told]
     return View(
         header=tuple(_capture_line(capture) for capture in report.captures),
         notices=tuple(_notice_line(n) for n in _notices(report)),
@@ -128,6 +131,11 @@ def view(report: Report, options: Options | None = None) -> View:
         details=tuple(_detail(s) for s in told[: limits.SHOWN_DETAILS]),
         details_left_out=max(0, len(told) - limits.SHOWN_DETAILS),
     )
+
+
+def one(session: Session) -> tuple[Row, Detail | None]:
+    """A connection by itself: its row, and the whole story if it did not go well."""
+    return _row(session), _detail(session) if _order(session) < 2 else None
 
 
 def select(sessions: Iterable[Session], options: Options) -> tuple[Session, ...]:
@@ -297,6 +305,11 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     for name, party in (("client", session.client), ("server", session.server)):
         software = party.identification.text if party.identification else "no identification string"
         yield name, f"{endpoint(party)}   {software}"
+    for name, party in (("client", session.client), ("server", session.server)):
+        if party.preamble:
+            yield "proxy", f"{party.preamble} in front of the {name}'s identification string"
+    if session.tcp.tunnels:
+        yield "tunnel", "; ".join(session.tcp.tunnels)
     if session.tcp.originator != "client":
         yield "roles", f"the server opened the TCP connection; the client is known by {session.roles_from}"
     key = session.host_key

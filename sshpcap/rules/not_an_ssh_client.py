@@ -34,9 +34,13 @@ _SHOWN = 80
 def check(session: Session) -> Iterator[Finding]:
     """Fire on a client that sent something else than an identification string, or before it."""
     client = session.client
-    if not client.pre_identification or session.coverage.midstream or session.stage in ("kex", "newkeys", "encrypted"):
+    if session.coverage.midstream or session.stage in ("kex", "newkeys", "encrypted"):
         return
-    text = client.pre_identification[0]
+    if client.preamble is None and not client.pre_identification:
+        return
+    if client.kexinit is not None and session.server.kexinit is not None:
+        return  # the server understood it
+    text = client.pre_identification[0] if client.pre_identification else client.preamble or ""
     if text.startswith("SSH-") or (session.server.identification is None and session.server.pre_identification):
         return
     begun = client.first_octets or text

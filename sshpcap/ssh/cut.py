@@ -1,5 +1,7 @@
 """Cuts one direction of a connection into units: lines, then binary packets, until its NEWKEYS (RFC 4253 §4.2, §6).
 
+What a proxy put in front of the identification string is a unit of its own (`preamble.py`).
+
 A `Cutter` is a cursor over a growing byte string. It decides where units begin and end and nothing else; what they mean
 is `messages.py`. It never looks ahead of what it has, and each octet is looked at a bounded number of times.
 """
@@ -9,10 +11,10 @@ from enum import Enum
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.ssh import numbers
+from sshpcap.ssh import numbers, preamble
 from sshpcap.ssh.wire import Malformed
 
-Kind = Literal["text", "identification", "packet"]
+Kind = Literal["preamble", "text", "identification", "packet"]
 
 _SMALLEST_PACKET: Final = 5
 _LINE_FEED: Final = 10
@@ -62,6 +64,8 @@ class Cutter:
         self.wanted = 0
         """End of the unit the cursor stands in, where its length is known and it is not all there."""
         self._searched = 0
+        self._plain = False
+        """No preamble of a proxy stands, or still can stand, at the beginning."""
 
     def advance(
         self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...] = (), *, final: bool = False
@@ -82,7 +86,7 @@ class Cutter:
         if len(octets) < 16 and not octets.startswith(b"SSH-") and not final:
             return False
         self._anchored = True
-        if octets.startswith(b"SSH-"):
+        if octets.startswith(b"SSH-") or preamble.find(octets):
             return True
         if _plausible_packet(octets):
             self.state = State.PACKETS
@@ -97,6 +101,8 @@ class Cutter:
         return False
 
     def _line(self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...], *, final: bool) -> bool:
+        if not self._plain and not self._skip_preamble(octets, final=final):
+            return False
         end = self._line_end(octets)
         if not end:
             return False
@@ -113,6 +119,17 @@ class Cutter:
             self.state = State.SSH1 if old else State.PACKETS
         elif len(self.units) > limits.MAX_PRE_IDENTIFICATION_LINES:
             return self._stop("line", f"more than {limits.MAX_PRE_IDENTIFICATION_LINES:,} lines")
+        return True
+
+    def _skip_preamble(self, octets: bytes | bytearray, *, final: bool) -> bool:
+        """Step over what a proxy put in front; False while it is not all there."""
+        found = preamble.find(octets)
+        if found is not None:
+            self.units.append(Unit("preamble", 0, found.end, 0, found.end, True))
+            self.at = self._searched = found.end
+        elif not final and not octets.startswith(b"SSH-") and preamble.possible(octets):
+            return False
+        self._plain = True
         return True
 
     def _packet(self, octets: bytes | bytearray, holes: tuple[tuple[int, int], ...], *, final: bool) -> bool:

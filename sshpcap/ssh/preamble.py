@@ -21,6 +21,8 @@ class Preamble(NamedTuple):
 
 def find(octets: bytes | bytearray) -> Preamble | None:
     """The preamble at the beginning of a stream, if an identification string follows it."""
+    if not _begins(octets):
+        return None
     head = bytes(octets[:_LONGEST])
     for name, measure in PREAMBLES:
         end = measure(head)
@@ -31,9 +33,11 @@ def find(octets: bytes | bytearray) -> Preamble | None:
 
 def possible(octets: bytes | bytearray) -> bool:
     """Whether what is there may be a preamble, or the beginning of one."""
-    head = bytes(octets[:_LONGEST])
-    if len(octets) >= _LONGEST:
-        return False
+    return len(octets) < _LONGEST and _begins(octets)
+
+
+def _begins(octets: bytes | bytearray) -> bool:
+    head = bytes(octets[: len(_V2_SIGNATURE)])
     return any(head.startswith(start[: len(head)]) for start in _STARTS)
 
 

@@ -5,6 +5,7 @@ A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its 
 first frame seen (or of the first SYN without ACK). Must not know: SSH, files, results.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -18,6 +19,15 @@ RETRANSMISSION: Final = 1
 OUT_OF_ORDER: Final = 2
 KEEP_ALIVE: Final = 4
 ZERO_WINDOW: Final = 8
+
+
+_MAX_TTLS: Final = 8
+_RECENT: Final = 8
+_WITH_TIMESTAMP: Final = 10
+_TWICE_NS: Final = 200_000_000
+"""Less than the shortest retransmission timeout of Linux (200 ms)."""
+_SOON_NS: Final = 1_000_000
+_AT_ONCE_NS: Final = 100_000
 
 
 class Event(NamedTuple):
@@ -66,6 +76,8 @@ class Direction:
     last_data_frame: int | None = None
     last_data_time: int = 0
     fin: Event | None = None
+    recent: deque[tuple[tuple[object, ...], int]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """The last segments, to know a frame that was captured twice: what must be equal, and the time."""
     letters: dict[str, int] = field(default_factory=dict)
     """Zeek's history letters noted so far, with the place or the count of the last one."""
 
@@ -87,9 +99,6 @@ class Skim(NamedTuple):
     """Window of the last one."""
 
 
-_MAX_TTLS: Final = 8
-
-
 class Recorder:
     """Takes segments and ICMP errors of one connection in capture order."""
 
@@ -108,6 +117,10 @@ class Recorder:
         self.resets: list[Event] = []
         self.icmp: list[IcmpError] = []
         self.clock_steps = 0
+        self.tunnels: list[tuple[str, ...]] = []
+        """Tunnels that its segments came through."""
+        self.duplicates = 0
+        """Frames that are the same segment again: captured at two places (SPAN, bridge, `-i any`), not sent twice."""
         self.superseded_by: int | None = None
         """Frame with which the same endpoints began a new connection, without a captured end of this one."""
         self.quiet = False
@@ -147,6 +160,9 @@ class Recorder:
                 ack=segment.ack if segment.flags & ACK else None, window=segment.window,
             ))  # fmt: skip
             return
+        if self._captured_twice(segment, mine):
+            self.duplicates += 1
+            return
         notes = self._count(segment, mine, other)
         if self._keeps_alive(segment, mine):
             mine.keep_alives += 1
@@ -160,6 +176,22 @@ class Recorder:
         if not segment.flags & RST:
             # A SYN stands before offset 0.
             mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span)
+
+    @staticmethod
+    def _captured_twice(segment: Segment, mine: Direction) -> bool:
+        """The same segment once more, not a retransmission: that has another IP identification (RFC 6864 §4.1) or comes
+        later.
+
+        Where the identification says nothing (IPv6, or 0 with DF), only what follows within a millisecond with the same
+        TCP timestamp, or within a tenth of that without one, is taken for the same segment.
+        """
+        same = (segment.seq, segment.ack, segment.flags, segment.window, segment.length, segment.ip_id, segment.options)
+        apart = _TWICE_NS if segment.ip_id > 0 else _SOON_NS if len(segment.options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
+        for known, time in mine.recent:
+            if known == same and abs(segment.time - time) <= apart:
+                return True
+        mine.recent.append((same, segment.time))
+        return False
 
     def skim(self, direction: int, skim: "Skim") -> None:
         """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""
@@ -198,6 +230,8 @@ class Recorder:
             self.clock_steps += 1
         self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
         mine.frames += 1
+        if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _RECENT:
+            self.tunnels.append(segment.tunnel)
         mine.last_frame, mine.last_time = segment.frame, segment.time
         if mine.first_frame is None:
             mine.first_frame = segment.frame

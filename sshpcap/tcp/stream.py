@@ -40,6 +40,22 @@ class Assembled(NamedTuple):
     frames: list[int]
     times: list[int]
     holes: tuple[tuple[int, int], ...]
+    snapped: tuple[tuple[int, int], ...] = ()
+    """What the snaplen cut off: holes, or parts of them."""
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """The holes, without what the snaplen cut off: octets of frames that are not in the capture."""
+        found, cuts, next_cut = [], self.snapped, 0
+        for start, end in self.holes:
+            at = start
+            while next_cut < len(cuts) and cuts[next_cut][0] < end:
+                if cuts[next_cut][0] > at:
+                    found.append((at, cuts[next_cut][0]))
+                at = cuts[next_cut][1]
+                next_cut += 1
+            if at < end:
+                found.append((at, end))
+        return found
 
     def frames_of(self, start: int, end: int) -> tuple[int, ...]:
         """All frames that carried octets of a range, in the order of the stream."""
@@ -115,7 +131,9 @@ class Stream:
     def assemble(self) -> Assembled:
         """Everything known, with holes where octets are missing between captured ones."""
         if not self._pending:
-            return Assembled(bytes(self.octets), self.starts, self.frames, self.times, tuple(self.holes))
+            holes = tuple(self.holes)
+            return Assembled(bytes(self.octets), self.starts, self.frames, self.times, holes, holes)
+        snapped = self.holes.copy()
         whole = Stream()
         for piece in self._pieces():
             whole._append(piece)
@@ -127,7 +145,10 @@ class Stream:
             if piece.start > here:
                 whole._append(Piece(here, b"", piece.start - here, piece.frame, piece.time))
             whole._append(piece)
-        return Assembled(bytes(whole.octets), whole.starts, whole.frames, whole.times, tuple(whole.holes))
+            if piece.missing:
+                snapped.append((piece.start + len(piece.octets), piece.end))
+        octets, holes = bytes(whole.octets), tuple(whole.holes)
+        return Assembled(octets, whole.starts, whole.frames, whole.times, holes, tuple(snapped))
 
     def holds(self, offset: int) -> bool:
         """Whether the octet at an offset has been seen, as far as pieces begin there."""
@@ -172,10 +193,10 @@ class Stream:
             size = min(len(known.octets), len(piece.octets))
             if known.octets[:size] != piece.octets[:size] and self.conflict_frame is None:
                 self.conflict_frame = piece.frame
-            if len(piece.octets) <= len(known.octets):
-                return
             # The first copy counts where both have octets; the longer one adds its tail.
-            piece = piece._replace(octets=known.octets + piece.octets[size:])
+            end, octets = max(known.end, piece.end), known.octets + piece.octets[size:]
+            newer = known if len(octets) == len(known.octets) else piece
+            piece = newer._replace(octets=octets, missing=end - piece.start - len(octets))
             self._pending_bytes -= len(known.octets)
         else:
             if len(self._pending) >= limits.MAX_PIECES:

@@ -1,0 +1,115 @@
+"""snoop files (Solaris): the file header, and blocks of records.
+
+Facts: RFC 1761; further datalink types RFC 3827; which of them carry frames that a LINKTYPE describes: Wireshark's
+reader. Must not know: compression, what is in a frame.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from sshpcap import limits
+from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.window import Window
+from sshpcap.frames import FrameBlock, Int64s
+
+MAGIC: Final = b"snoop\x00\x00\x00"
+FILE_HEADER_BYTES: Final = 16
+RECORD_HEADER_BYTES: Final = 24
+
+LINK_TYPES: Final = {
+    0: 1,  # IEEE 802.3
+    2: 6,  # IEEE 802.5 token ring
+    4: 1,  # Ethernet
+    8: 10,  # FDDI
+    9: 0,  # other: what Solaris writes for its loopback
+    14: 0,  # the loopback, by its DLPI number
+    16: 122,  # IP over Fibre Channel
+    18: 123,  # ATM with Sun's header before the cells' data
+}
+"""Datalink type → LINKTYPE_… number."""
+
+UNKNOWN_LINK_TYPE: Final = 1 << 16
+"""Added to a datalink type without a LINKTYPE_… number, of which none has more than 16 bits."""
+
+
+class SnoopReader:
+    """Reads one snoop file from a window that stands at its first octet."""
+
+    format = "snoop"
+    snaplen = 0  # the header does not tell
+
+    def __init__(self, window: Window, where: str, notices: Notices) -> None:
+        if not window.require(FILE_HEADER_BYTES):
+            raise CaptureError(f"the snoop file header is cut off: {window.have} of 16 octets", where, window.have)
+        version, datalink = struct.unpack_from(">II", window.data, len(MAGIC))
+        if version != 2:
+            raise CaptureError(f"a snoop file of version {version}; only version 2 (RFC 1761) is known", where, 8)
+        self._window = window
+        self._notices = notices
+        self.link_types = [LINK_TYPES.get(datalink, UNKNOWN_LINK_TYPE | datalink)]
+        self.interface_drops: int | None = None
+
+    def blocks(self) -> Iterator[FrameBlock]:
+        """Yield the frames; a damaged or cut-off end is a notice."""
+        window, lengths = self._window, struct.Struct(">II").unpack_from
+        number, at = 1, FILE_HEADER_BYTES
+        while True:
+            data, have = window.data, window.have
+            starts: list[int] = []
+            wrong = ""
+            while at + RECORD_HEADER_BYTES <= have:
+                captured, length = lengths(data, at + 4)
+                if captured > limits.MAX_CAPTURED_BYTES:
+                    wrong = f"{captured:,} captured octets"
+                    break
+                if not 0 <= length - RECORD_HEADER_BYTES - captured <= limits.MAX_CAPTURED_BYTES:
+                    wrong = f"{captured:,} captured octets in a record of {length:,}"
+                    break
+                if at + length > have:
+                    break
+                starts.append(at)
+                at += length
+            if starts:
+                yield self._block(np.array(starts, dtype=np.int64), number)
+                number += len(starts)
+            if wrong:
+                self._notices.add(
+                    "damaged-record",
+                    f"the header of record {number} is damaged (it claims {wrong}); "
+                    "what follows in the file was not read",
+                    frame=number, offset=window.position + at,
+                )  # fmt: skip
+                return
+            if not window.advance(at):
+                break
+            if window.idle:
+                yield window.nothing
+            at = 0
+        if window.have:
+            self._notices.add(
+                "cut-off",
+                f"the file ends in the middle of record {number}; everything before it was read",
+                frame=number, offset=window.position + window.have,
+            )  # fmt: skip
+
+    def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
+        octets = self._window.octets
+        words = np.ndarray((len(octets) - 3,), dtype=">u4", buffer=octets.data, strides=(1,))
+        original, captured, drops, seconds, fraction = (
+            words[starts + at].astype(np.int64) for at in (0, 4, 12, 16, 20)
+        )
+        # The counter runs through the whole file.
+        self.interface_drops = max(self.interface_drops or 0, int(drops.max()))
+        return FrameBlock(
+            buffer=octets,
+            number=np.arange(first_number, first_number + len(starts), dtype=np.int64),
+            offset=starts + RECORD_HEADER_BYTES,
+            captured=captured,
+            original=original,
+            time=seconds * 1_000_000_000 + fraction * 1000,
+            link_type=np.full(len(starts), self.link_types[0], dtype=np.int64),
+            interface=np.zeros(len(starts), dtype=np.int64),
+        )
