@@ -17,15 +17,14 @@ import msgspec
 import numpy as np
 
 from sshpcap import limits, rules
+from sshpcap.connection import Connection
 from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
 from sshpcap.interpret import interpret
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Shapes, read_columns, segment
 from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.triage import Muted, Triage
-from sshpcap.ssh import preamble
-from sshpcap.ssh.cut import FINAL, Cutter, State
-from sshpcap.tcp.recorder import Recorder, Skim
+from sshpcap.tcp.recorder import Skim
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.version import VERSION
 
@@ -33,67 +32,8 @@ if TYPE_CHECKING:
     from sshpcap.net.decode import Decoder
 
 SSH_PORT: Final = 22
-_DECIDED_BYTES: Final = 4
-_GIVE_UP_BYTES: Final = 4096
 
 Pair = tuple[Endpoint, Endpoint]
-
-
-class _Connection:
-    """A recording and two cursors that read along, to know when the payload stops to matter."""
-
-    __slots__ = ("_cutters", "_generations", "candidate", "index", "recorder")
-
-    def __init__(self, first: Segment, *, candidate: bool) -> None:
-        self.recorder = Recorder(first)
-        self.candidate = candidate
-        self.index = 0
-        """Number in the report, in the order in which connections were known to be SSH; 0 before that."""
-        self._cutters: list[Cutter | None] = [None, None]
-        self._generations = [0, 0]
-
-    def read_along(self, direction: int) -> None:
-        """Cut what has become in-order octets of one direction."""
-        side = self.recorder.directions[direction]
-        cutter = self._cutters[direction]
-        if cutter is None or self._generations[direction] != side.stream.generation:
-            cutter = self._cutters[direction] = Cutter(anchored=side.anchored)
-            self._generations[direction] = side.stream.generation
-        if cutter.state not in FINAL:
-            cutter.advance(side.stream.octets, tuple(side.stream.holes))
-
-    def settled(self) -> bool:
-        """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""
-        recorder = self.recorder
-        events = len(recorder.events) + recorder.events_lost
-        if events < limits.QUIET_AFTER_EVENTS:
-            return False
-        states = [cutter.state if cutter else None for cutter in self._cutters]
-        if all(state is State.ENCRYPTED for state in states):
-            return True
-        if events < limits.MAX_EVENTS:
-            return False
-        return all(
-            state in FINAL or side.sent > limits.HANDSHAKE_BYTES or not side.frames
-            for state, side in zip(states, recorder.directions, strict=True)
-        )
-
-    def closed(self) -> bool:
-        """Both sides have closed, or one has reset it."""
-        recorder = self.recorder
-        return bool(recorder.resets) or all(side.fin is not None for side in recorder.directions)
-
-    def speaks_ssh(self) -> bool | None:
-        """Whether the first octets of either direction are an identification string; None while that is open."""
-        undecided = False
-        for side in self.recorder.directions:
-            octets = side.stream.octets
-            if octets.startswith(b"SSH-") or preamble.find(octets):
-                return True
-            if (len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets)) or preamble.possible(octets):
-                undecided = undecided or side.sent < _GIVE_UP_BYTES
-        sent = sum(side.sent for side in self.recorder.directions)
-        return None if undecided and sent < _GIVE_UP_BYTES else False
 
 
 class Analyzer:
@@ -109,9 +49,9 @@ class Analyzer:
         self.other_ports: Counter[int] = Counter()
         """Connections that are not SSH, by the port of the side that was asked."""
         self._triage = Triage() if triage else None
-        self._connections: dict[Pair, _Connection] = {}
+        self._connections: dict[Pair, Connection] = {}
         self._ignored: dict[Pair, None] = {}
-        self._ended: list[_Connection] = []
+        self._ended: list[Connection] = []
         self._decoder: Decoder | None = None
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
         self._tolerant = tolerant
@@ -175,7 +115,8 @@ class Analyzer:
         if link_type not in LINK_TYPES:
             first, count = self._first_unknown_link.get(link_type, (number, 0))
             self._first_unknown_link[link_type] = (first, count + 1)
-        protocol, found = self._decoder.decode(number, int(block.time[row]), block.frame(row), link_type)
+        time, original = int(block.time[row]), int(block.original[row])
+        protocol, found = self._decoder.decode(number, time, block.frame(row), link_type, original)
         self.protocols[protocol] += 1
         return found
 
@@ -202,7 +143,7 @@ class Analyzer:
         if found.length and not recorder.quiet:
             self._listen(pair, connection, recorder.direction_of(found))
 
-    def _listen(self, pair: Pair, connection: _Connection, direction: int) -> None:
+    def _listen(self, pair: Pair, connection: Connection, direction: int) -> None:
         """New payload: decide what the connection is, and whether it still matters."""
         if connection.candidate:
             verdict = connection.speaks_ssh()
@@ -248,7 +189,7 @@ class Analyzer:
 
     # --- connections -----------------------------------------------------------------------------------------------
 
-    def _open(self, pair: Pair, first: Segment) -> _Connection:
+    def _open(self, pair: Pair, first: Segment) -> Connection:
         candidate = first.source.port not in self.ports and first.destination.port not in self.ports
         if candidate:
             if self._candidates >= limits.MAX_CANDIDATES:
@@ -256,16 +197,16 @@ class Analyzer:
             self._candidates += 1
         elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
             self._evict()
-        connection = self._connections[pair] = _Connection(first, candidate=candidate)
+        connection = self._connections[pair] = Connection(first, candidate=candidate)
         if not candidate:
             self._number(connection)
         return connection
 
-    def _number(self, connection: _Connection) -> None:
+    def _number(self, connection: Connection) -> None:
         self._last_index += 1
         connection.index = self._last_index
 
-    def _end(self, pair: Pair, connection: _Connection) -> None:
+    def _end(self, pair: Pair, connection: Connection) -> None:
         """The endpoints are used anew, or room is needed: no more frames will come for this recording."""
         del self._connections[pair]
         if self._triage is not None:
@@ -332,12 +273,12 @@ class Analyzer:
             del self._handed_out[next(iter(self._handed_out))]
         return self._interpreted(over)
 
-    def _interpreted(self, connections: list[_Connection]) -> tuple[Session, ...]:
+    def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
         connections.sort(key=lambda connection: connection.index)
         sessions = (self._session(connection) for connection in connections)
         return tuple(session for session in sessions if session is not None)
 
-    def _session(self, connection: _Connection) -> Session | None:
+    def _session(self, connection: Connection) -> Session | None:
         try:
             session = interpret(
                 connection.recorder, index=connection.index, ports=self.ports, observed_until=self._observed_until

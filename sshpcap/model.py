@@ -145,7 +145,7 @@ class Party(_Value, frozen=True):
     pre_identification: tuple[str, ...] = ()
     """Text that this side sent before, or instead of, an identification string; made printable, a line each."""
     first_octets: str | None = None
-    """What this side began with, made printable, where that is no identification string."""
+    """What this side began with, made printable, where that is no whole identification string."""
     preamble: str | None = None
     """What a proxy put in front of the identification string: PROXY protocol, HTTP CONNECT, SOCKS."""
     kexinit: KexInit | None = None

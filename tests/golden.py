@@ -20,7 +20,7 @@ from unittest import mock
 from sshpcap import cli
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = (ROOT / "samples", ROOT / "tests" / "golden")
+FOLDERS = (ROOT / "samples", ROOT / "tests" / "cases")
 
 
 def cases() -> list[Path]:

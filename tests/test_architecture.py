@@ -21,7 +21,8 @@ ALLOWED = {
     "interpret": {"tcp", "ssh"},
     "rules": {"ssh"},
     "report": {"net"},
-    "analyzer": {"net", "tcp", "ssh", "interpret", "rules"},
+    "connection": {"tcp", "ssh"},
+    "analyzer": {"connection", "net", "tcp", "ssh", "interpret", "rules"},
     "cli": {"capture", "analyzer", "report", "rules"},
     "__init__": {"capture", "analyzer"},
     "__main__": {"cli"},
@@ -64,7 +65,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 def test_report_uses_only_the_names_of_link_types() -> None:
     users = [p for p in (PACKAGE / "report").glob("*.py") if "sshpcap.net" in p.read_text()]
-    assert {p.name for p in users} == {"view.py", "quality.py"}
+    assert {p.name for p in users} == {"heading.py", "quality.py"}
     assert all("from sshpcap.net.link import link_name\n" in p.read_text() for p in users)
 
 

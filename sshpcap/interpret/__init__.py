@@ -119,7 +119,8 @@ def _first_octets(voice: Voice) -> str | None:
     hole = voice.assembled.hole_in(0, _SHOWN_OCTETS)
     head = octets[: min(hole[0] if hole else len(octets), _SHOWN_OCTETS)]
     begun = voice.problem is not None and voice.problem.field == "start"
-    return printable(head) if head and not begun and not head.startswith(b"SSH-"[: len(head)]) else None
+    identified = voice.identification is not None and head.startswith(b"SSH-")
+    return printable(head) if head and not begun and not identified else None
 
 
 def _unreadable(voice: Voice) -> Unreadable | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sshpcap.model import Capture, Report, Session
 from sshpcap.net.link import link_name
-from sshpcap.report.view import moment, seconds
+from sshpcap.report.heading import moment, seconds
 
 
 class Quality(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Capture, Finding, Negotiation, Notice, Party, Report, Session, Slot, TimelineEntry
-from sshpcap.net.link import link_name
+from sshpcap.model import Finding, Negotiation, Party, Report, Session, Slot, TimelineEntry
+from sshpcap.report.heading import capture_line, nothing, notice_line, notices, seconds
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
@@ -123,9 +123,9 @@ def view(report: Report, options: Options | None = None) -> View:
     wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
     told = [s for s in wanted if s.index not in options.told]
     return View(
-        header=tuple(_capture_line(capture) for capture in report.captures),
-        notices=tuple(_notice_line(n) for n in _notices(report)),
-        nothing=_nothing(report, chosen),
+        header=tuple(capture_line(capture) for capture in report.captures),
+        notices=tuple(notice_line(n) for n in notices(report)),
+        nothing=nothing(report, len(chosen)),
         rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
         rows_left_out=max(0, len(rows) - limits.SHOWN_CONNECTIONS),
         details=tuple(_detail(s) for s in told[: limits.SHOWN_DETAILS]),
@@ -159,80 +159,6 @@ def _order(session: Session) -> int:
 def endpoint(party: Party) -> str:
     """Address and port as people write them."""
     return f"[{party.address}]:{party.port}" if ":" in party.address else f"{party.address}:{party.port}"
-
-
-def _capture_line(capture: Capture) -> str:
-    parts = [capture.format + (f" in {capture.compression}" if capture.compression else "")]
-    parts += [", ".join(link_name(number) for number in capture.link_types)] if capture.link_types else []
-    parts.append(f"{capture.frames:,} frame{'' if capture.frames == 1 else 's'}")
-    if capture.first_time is not None and capture.last_time is not None:
-        parts.append(f"{seconds(capture.last_time.ns - capture.first_time.ns)} from {moment(capture.first_time.ns)}")
-    name = "standard input" if capture.path == "-" else capture.path
-    return f"{name}: {', '.join(parts)}"
-
-
-def _notices(report: Report) -> Iterable[Notice]:
-    for capture in report.captures:
-        yield from capture.notices
-        if capture.truncated_frames:
-            yield Notice(
-                code="truncated-frames",
-                text=f"{capture.truncated_frames:,} frames were cut short when they were captured (snaplen"
-                + (f" {capture.snaplen:,})" if capture.snaplen else ")"),
-            )
-        if capture.interface_drops:
-            yield Notice(code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames")
-    yield from report.notices
-
-
-def _notice_line(notice: Notice) -> str:
-    where = f" (frame {notice.frame})" if notice.frame else ""
-    times = f" [{notice.count:,} times]" if notice.count > 1 else ""
-    return f"{notice.text}{where}{times}"
-
-
-def _nothing(report: Report, chosen: tuple[Session, ...]) -> str | None:
-    if chosen:
-        return None
-    if report.sessions:
-        return f"No connection fits the options; the capture has {len(report.sessions):,}."
-    frames = sum(capture.frames for capture in report.captures)
-    if not frames:
-        return "No SSH: the capture holds no frame."
-    counts: dict[str, int] = {}
-    for capture in report.captures:
-        for name, count in capture.protocols.items():
-            counts[name] = counts.get(name, 0) + count
-    instead = ", ".join(f"{count:,} {_PROTOCOL_WORDS.get(name, name)}" for name, count in sorted(
-        counts.items(), key=lambda item: -item[1]))  # fmt: skip
-    hint = _other_connections(report)
-    if counts.get("arp") and not counts.get("tcp"):
-        hint += " ARP without TCP: the next hop may not answer, so that no SYN was ever sent."
-    return (
-        "No SSH in the capture: no connection on the SSH port, and none that begins with SSH-. It holds"
-        f" {instead}.{hint}"
-    )
-
-
-def _other_connections(report: Report) -> str:
-    ports = [(port, count) for capture in report.captures for port, count in capture.other_ports.items()]
-    total = sum(count for _, count in ports)
-    if not total:
-        return ""
-    named = ", ".join(port for port, _ in ports)
-    verb = "connection that is" if total == 1 else "connections that are"
-    return f" {total:,} {verb} not SSH, to port{'' if len(ports) == 1 else 's'} {named}."
-
-
-_PROTOCOL_WORDS: Final = {
-    "tcp": "TCP segments",
-    "udp": "UDP",
-    "icmp": "ICMP",
-    "arp": "ARP",
-    "fragment": "IP fragments",
-    "other": "frames of other protocols",
-    "unreadable": "frames that cannot be read",
-}
 
 
 def _row(session: Session) -> Row:
@@ -276,6 +202,14 @@ def _detail(session: Session) -> Detail:
     )
 
 
+def _without_identification(party: Party) -> str:
+    if party.first_octets:
+        shown = party.first_octets[:_SHOWN_OCTETS] + ("…" if len(party.first_octets) > _SHOWN_OCTETS else "")
+        return f'no whole identification string; begins with "{shown}"'
+    return "no identification string in the capture"
+
+
+_SHOWN_OCTETS: Final = 60
 _ABOUT_WAITING: Final = ("stalled", "login-grace-time", "closed-during-handshake", "incomplete-capture")
 _PRINTS: Final = {
     "OpenSSH": ("openssh",),
@@ -303,7 +237,7 @@ def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
 def _facts(session: Session) -> Iterable[tuple[str, str]]:
     yield "confidence", session.verdict.confidence
     for name, party in (("client", session.client), ("server", session.server)):
-        software = party.identification.text if party.identification else "no identification string"
+        software = party.identification.text if party.identification else _without_identification(party)
         yield name, f"{endpoint(party)}   {software}"
     for name, party in (("client", session.client), ("server", session.server)):
         if party.preamble:
@@ -316,7 +250,9 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
         yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
-    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING and not session.coverage.midstream:
+    cover = session.coverage
+    seen_whole = not (cover.midstream or cover.one_sided or cover.gaps or cover.truncated_by_snaplen)
+    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING and seen_whole:
         waiting = session.awaited
         whose = "" if waiting.party == "unknown" else f" of the {waiting.party}"
         yield "next step", f"{waiting.what.removeprefix('its ')}{whose}, awaited since frame {waiting.since_frame}"
@@ -368,25 +304,6 @@ def _step(entry: TimelineEntry, start: int) -> Step:
         decisive=entry.decisive,
         waited=entry.delta.ns >= _LONG_NS,
     )
-
-
-def seconds(ns: int) -> str:
-    """A duration in at most six characters and a unit."""
-    size = abs(ns)
-    if size < 1_000_000:
-        return f"{ns / 1_000:.0f} µs"
-    if size < 1_000_000_000:
-        return f"{ns / 1_000_000:.1f} ms"
-    if size < 120_000_000_000:
-        return f"{ns / 1e9:.1f} s"
-    return f"{ns / 60e9:.0f} min" if size < 7_200_000_000_000 else f"{ns / 3.6e12:.1f} h"
-
-
-def moment(ns: int) -> str:
-    """A moment in UTC, to the millisecond."""
-    from sshpcap.model import Timestamp
-
-    return str(Timestamp(ns))[:23].replace("T", " ") + " UTC"
 
 
 def safe(text: str) -> str:

@@ -67,7 +67,6 @@ def test_options_and_extension_headers_change_nothing(extensions: int) -> None:
         assert report_of(frames_of(made)) == report_of(frames_of(conversation, PLAIN))
 
 
-@pytest.mark.xfail(strict=True, reason="the analyzer does not tell `decode` the length that the frame had on the link")
 def test_an_offloaded_segment_that_was_cut() -> None:
     """A packet with total length 0 reaches to the end of its frame, also where the capture has less of it."""
     conversation: Conversation = handshake_of("ok-openssh")

@@ -48,7 +48,7 @@ def report_of(block: FrameBlock, sizes: Sequence[int] = WHOLE, *, triage: bool) 
 
 
 def hold_equal(block: FrameBlock, sizes: Sequence[Sequence[int]] = SIZES, *, split: bool = True) -> Report:
-    """The report without triage, after it was held against those with triage; `split`: and against one of more blocks."""
+    """The report without triage, after it was held against those with triage, and (`split`) one of smaller blocks."""
     plain = report_of(block, triage=False)
     text = to_json(plain)
     for triaged, each in [*((True, one) for one in sizes), *([(False, sizes[-1])] if split else [])]:

@@ -1,0 +1,72 @@
+"""A connection that is being recorded: what it is, and when nothing in it can matter any more.
+
+The recorder knows no SSH and the cutter no TCP; here they meet. Must not know: frames, files, results.
+"""
+
+from typing import Final
+
+from sshpcap import limits
+from sshpcap.frames import Segment
+from sshpcap.ssh import preamble
+from sshpcap.ssh.cut import FINAL, Cutter, State
+from sshpcap.tcp.recorder import Recorder
+
+_DECIDED_BYTES: Final = 4
+_GIVE_UP_BYTES: Final = 4096
+
+
+class Connection:
+    """A recording and two cursors that read along, to know when the payload stops to matter."""
+
+    __slots__ = ("_cutters", "_generations", "candidate", "index", "recorder")
+
+    def __init__(self, first: Segment, *, candidate: bool) -> None:
+        self.recorder = Recorder(first)
+        self.candidate = candidate
+        self.index = 0
+        """Number in the report, in the order in which connections were known to be SSH; 0 before that."""
+        self._cutters: list[Cutter | None] = [None, None]
+        self._generations = [0, 0]
+
+    def read_along(self, direction: int) -> None:
+        """Cut what has become in-order octets of one direction."""
+        side = self.recorder.directions[direction]
+        cutter = self._cutters[direction]
+        if cutter is None or self._generations[direction] != side.stream.generation:
+            cutter = self._cutters[direction] = Cutter(anchored=side.anchored)
+            self._generations[direction] = side.stream.generation
+        if cutter.state not in FINAL:
+            cutter.advance(side.stream.octets, tuple(side.stream.holes))
+
+    def settled(self) -> bool:
+        """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""
+        recorder = self.recorder
+        events = len(recorder.events) + recorder.events_lost
+        if events < limits.QUIET_AFTER_EVENTS:
+            return False
+        states = [cutter.state if cutter else None for cutter in self._cutters]
+        if all(state is State.ENCRYPTED for state in states):
+            return True
+        if events < limits.MAX_EVENTS:
+            return False
+        return all(
+            state in FINAL or side.sent > limits.HANDSHAKE_BYTES or not side.frames
+            for state, side in zip(states, recorder.directions, strict=True)
+        )
+
+    def closed(self) -> bool:
+        """Both sides have closed, or one has reset it."""
+        recorder = self.recorder
+        return bool(recorder.resets) or all(side.fin is not None for side in recorder.directions)
+
+    def speaks_ssh(self) -> bool | None:
+        """Whether the first octets of either direction are an identification string; None while that is open."""
+        undecided = False
+        for side in self.recorder.directions:
+            octets = side.stream.octets
+            if octets.startswith(b"SSH-") or preamble.find(octets):
+                return True
+            if (len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets)) or preamble.possible(octets):
+                undecided = undecided or side.sent < _GIVE_UP_BYTES
+        sent = sum(side.sent for side in self.recorder.directions)
+        return None if undecided and sent < _GIVE_UP_BYTES else False

@@ -1,0 +1,110 @@
+"""What stands above the connections: what was read, what is wrong with it, and what it holds instead of SSH.
+
+Pure: values in, lines out.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sshpcap.model import Capture, Notice, Report, Timestamp
+from sshpcap.net.link import link_name
+
+
+def capture_line(capture: Capture) -> str:
+    """What one capture is, in a line."""
+    parts = [capture.format + (f" in {capture.compression}" if capture.compression else "")]
+    parts += [", ".join(link_name(number) for number in capture.link_types)] if capture.link_types else []
+    parts.append(f"{capture.frames:,} frame{'' if capture.frames == 1 else 's'}")
+    if capture.first_time is not None and capture.last_time is not None:
+        parts.append(f"{seconds(capture.last_time.ns - capture.first_time.ns)} from {moment(capture.first_time.ns)}")
+    name = "standard input" if capture.path == "-" else capture.path
+    return f"{name}: {', '.join(parts)}"
+
+
+def notices(report: Report) -> Iterable[Notice]:
+    """Everything that the reader should know about the input before the connections."""
+    for capture in report.captures:
+        yield from capture.notices
+        if capture.truncated_frames:
+            yield Notice(
+                code="truncated-frames",
+                text=f"{capture.truncated_frames:,} frames were cut short when they were captured (snaplen"
+                + (f" {capture.snaplen:,})" if capture.snaplen else ")"),
+            )
+        if capture.duplicates:
+            yield Notice(
+                code="duplicates",
+                text=f"{capture.duplicates:,} frames of SSH connections were captured twice; each counts once",
+            )
+        if capture.interface_drops:
+            yield Notice(code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames")
+    yield from report.notices
+
+
+def notice_line(notice: Notice) -> str:
+    """A notice in a line."""
+    where = f" (frame {notice.frame})" if notice.frame else ""
+    times = f" [{notice.count:,} times]" if notice.count > 1 else ""
+    return f"{notice.text}{where}{times}"
+
+
+def nothing(report: Report, chosen: int) -> str | None:
+    """Why there is no connection to show, and what there was instead; None where some were `chosen`."""
+    if chosen:
+        return None
+    if report.sessions:
+        return f"No connection fits the options; the capture has {len(report.sessions):,}."
+    frames = sum(capture.frames for capture in report.captures)
+    if not frames:
+        return "No SSH: the capture holds no frame."
+    counts: dict[str, int] = {}
+    for capture in report.captures:
+        for name, count in capture.protocols.items():
+            counts[name] = counts.get(name, 0) + count
+    instead = ", ".join(f"{count:,} {_PROTOCOL_WORDS.get(name, name)}" for name, count in sorted(
+        counts.items(), key=lambda item: -item[1]))  # fmt: skip
+    hint = _other_connections(report)
+    if counts.get("arp") and not counts.get("tcp"):
+        hint += " ARP without TCP: the next hop may not answer, so that no SYN was ever sent."
+    return (
+        "No SSH in the capture: no connection on the SSH port, and none that begins with SSH-. It holds"
+        f" {instead}.{hint}"
+    )
+
+
+def _other_connections(report: Report) -> str:
+    ports = [(port, count) for capture in report.captures for port, count in capture.other_ports.items()]
+    total = sum(count for _, count in ports)
+    if not total:
+        return ""
+    named = ", ".join(port for port, _ in ports)
+    verb = "connection that is" if total == 1 else "connections that are"
+    return f" {total:,} {verb} not SSH, to port{'' if len(ports) == 1 else 's'} {named}."
+
+
+_PROTOCOL_WORDS: Final = {
+    "tcp": "TCP segments",
+    "udp": "UDP",
+    "icmp": "ICMP",
+    "arp": "ARP",
+    "fragment": "IP fragments",
+    "other": "frames of other protocols",
+    "unreadable": "frames that cannot be read",
+}
+
+
+def seconds(ns: int) -> str:
+    """A duration in at most six characters and a unit."""
+    size = abs(ns)
+    if size < 1_000_000:
+        return f"{ns / 1_000:.0f} µs"
+    if size < 1_000_000_000:
+        return f"{ns / 1_000_000:.1f} ms"
+    if size < 120_000_000_000:
+        return f"{ns / 1e9:.1f} s"
+    return f"{ns / 60e9:.0f} min" if size < 7_200_000_000_000 else f"{ns / 3.6e12:.1f} h"
+
+
+def moment(ns: int) -> str:
+    """A moment in UTC, to the millisecond."""
+    return str(Timestamp(ns))[:23].replace("T", " ") + " UTC"
