@@ -404,8 +404,11 @@ def test_a_scripted_handshake(addresses: tuple[str, str], isn: tuple[int, int]) 
     (session,) = sessions(flow)
     assert (session.stage, session.outcome) == ("encrypted", "encrypted")
     assert (session.close.how, session.close.by) == ("fin", "client")
-    assert [message.name for message in session.messages if message.sender == "server"] == [
-        "identification", "SSH_MSG_KEXINIT", "SSH_MSG_KEX_ECDH_REPLY", "SSH_MSG_NEWKEYS",
+    assert [(message.sender, message.name) for message in session.messages] == [
+        ("client", "identification"), ("server", "identification"),
+        ("client", "SSH_MSG_KEXINIT"), ("server", "SSH_MSG_KEXINIT"),
+        ("client", "SSH_MSG_KEX_ECDH_INIT"), ("server", "SSH_MSG_KEX_ECDH_REPLY"),
+        ("client", "SSH_MSG_NEWKEYS"), ("server", "SSH_MSG_NEWKEYS"),
     ]  # fmt: skip
     assert session.host_key is not None
     assert session.host_key.sha256 == "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA"

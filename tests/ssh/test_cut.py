@@ -284,6 +284,7 @@ def test_a_hole_behind_newkeys_does_not_matter() -> None:
         ([("packet", KEXINIT), ("packet", ECDH)], State.PACKETS),
         ([("packet", NEWKEYS)], State.ENCRYPTED),
         ([("packet", ssh.packet(ssh.disconnect(2, "bye")))], State.PACKETS),
+        ([("packet", ECDH)], State.PACKETS),
         ([("packet", ssh.packet(ssh.ignore(b"")))], State.PACKETS),
         ([("packet", ssh.packet(ssh.unimplemented(0)))], State.PACKETS),
         ([("packet", ssh.packet(ssh.debug("")))], State.PACKETS),

@@ -118,6 +118,11 @@ def _syn_missed(flow: Flow) -> None:
     flow.client.sends(b"x")
 
 
+def _acknowledged_before_it_is_answered(flow: Flow) -> None:
+    flow.client.syn()
+    flow.server.acks()
+
+
 def _only_the_originator(flow: Flow) -> None:
     flow.client.syn()
     flow.client.acks()
@@ -146,6 +151,7 @@ def _only_the_originator(flow: Flow) -> None:
         (_midstream_with_fins, "OTH", "DdA"),
         (_syn_missed, "S1", "hAD"),
         (_only_the_originator, "S0", "SAD"),
+        (_acknowledged_before_it_is_answered, "S0", "Sa"),
     ],
 )
 def test_states(script: Callable[[Flow], None], state: str, letters: str) -> None:
