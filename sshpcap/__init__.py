@@ -1,7 +1,6 @@
-"""Explains SSH connections in packet captures, without keys or passwords.
+"""Explains SSH connections in packet captures, without keys or passwords: `analyze(path)` → `Report`.
 
->>> import sshpcap
->>> report = sshpcap.analyze("samples/no-common-kex-openssh/capture.pcap")  # doctest: +SKIP
+The README has an example, which a test runs.
 """
 
 from collections.abc import Iterable

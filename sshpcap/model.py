@@ -377,6 +377,8 @@ class Coverage(_Value, frozen=True):
     truncated_by_snaplen: bool
     clock_steps: int
     """Frames of this connection whose time lies before that of the frame before them."""
+    conflict_frame: int | None
+    """The first frame whose copy of octets that were seen before differs from the first copy: tampering, or damage."""
     duplicates: int
     """Frames that were captured twice (SPAN, bridge, several interfaces); they are left out."""
     limit_hit: bool

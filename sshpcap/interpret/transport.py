@@ -23,6 +23,9 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         midstream=not syn_seen,
         truncated_by_snaplen=truncated,
         clock_steps=recorder.clock_steps,
+        conflict_frame=min(
+            (side.stream.conflict_frame for side in recorder.directions if side.stream.conflict_frame), default=None
+        ),
         duplicates=recorder.duplicates,
         limit_hit=limit_hit,
     )

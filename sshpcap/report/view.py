@@ -250,7 +250,13 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
         yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+    for name, side in (("client", session.tcp.client), ("server", session.tcp.server)):
+        if side.last_sent is not None and session.stage != "encrypted":
+            lost = f"; {side.unacknowledged:,} octets never acknowledged" if side.unacknowledged else ""
+            yield f"{name} last", f"{side.last_sent}{lost}"
     cover = session.coverage
+    if cover.conflict_frame is not None:
+        yield "conflict", f"frame {cover.conflict_frame} has other octets for a place that was sent before"
     seen_whole = not (cover.midstream or cover.one_sided or cover.gaps or cover.truncated_by_snaplen)
     if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING and seen_whole:
         waiting = session.awaited

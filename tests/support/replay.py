@@ -68,6 +68,12 @@ def segments_of(path: Path) -> tuple[Segment, ...]:
     return tuple(filter(None, map(segment_of, frames_of(path))))
 
 
+def reuses_endpoints(path: Path) -> bool:
+    """Whether two connections of a capture have the same endpoints: SYNs with different numbers."""
+    opening = {s[2:5] for s in segments_of(path) if s.flags & (SYN | ACK) == SYN}
+    return len(opening) > len({syn[:2] for syn in opening})
+
+
 def report_of(frames: Iterable[Frame], *, snaplen: int = 1 << 18, triage: bool = True) -> Report:
     """What the analyzer makes of frames."""
     analyzer = Analyzer(triage=triage)
