@@ -22,7 +22,7 @@ from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Se
 from sshpcap.interpret import interpret
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Shapes, read_columns, segment
-from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.link import LINK_TYPES, link_name
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.tcp.recorder import Skim
 from sshpcap.tcp.sequence import unwrap
@@ -322,7 +322,7 @@ class Analyzer:
                 code="unknown-link-type",
                 frame=first,
                 count=count,
-                text=f"frames of link type {link_type} cannot be read; connections in them are not shown",
+                text=f"frames of {link_name(link_type)} cannot be read; connections in them are not shown",
             )
         fragments = self._decoder.fragments if self._decoder else None
         if fragments is not None and fragments.incomplete:
