@@ -12,6 +12,7 @@ import numpy as np
 
 from sshpcap import limits
 from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
 
@@ -55,45 +56,22 @@ class PcapReader:
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""
-        window, header = self._window, self._variant.record_header
+        return walk(self._window, self._notices, FILE_HEADER_BYTES, self._scan, self._block)
+
+    def _scan(self, data: bytearray, at: int, have: int) -> Scan:
+        header = self._variant.record_header
         captured_length = struct.Struct(self._variant.order + "I").unpack_from
-        number, at = 1, FILE_HEADER_BYTES
-        while True:
-            data, have = window.data, window.have
-            starts: list[int] = []
-            damaged = False
-            while at + header <= have:
-                (captured,) = captured_length(data, at + 8)
-                if captured > limits.MAX_CAPTURED_BYTES:
-                    damaged = True
-                    break
-                after = at + header + captured
-                if after > have:
-                    break
-                starts.append(at)
-                at = after
-            if starts:
-                yield self._block(np.array(starts, dtype=np.int64), number)
-                number += len(starts)
-            if damaged:
-                self._notices.add(
-                    "damaged-record",
-                    f"the header of record {number} is damaged (it claims {captured:,} captured octets); "
-                    "what follows in the file was not read",
-                    frame=number, offset=window.position + at,
-                )  # fmt: skip
-                return
-            if not window.advance(at):
+        starts: list[int] = []
+        while at + header <= have:
+            (captured,) = captured_length(data, at + 8)
+            if captured > limits.MAX_CAPTURED_BYTES:
+                return Scan(starts, at, f"{captured:,} captured octets")
+            after = at + header + captured
+            if after > have:
                 break
-            if window.idle:
-                yield window.nothing
-            at = 0
-        if window.have:
-            self._notices.add(
-                "cut-off",
-                f"the file ends in the middle of record {number}; everything before it was read",
-                frame=number, offset=window.position + window.have,
-            )  # fmt: skip
+            starts.append(at)
+            at = after
+        return Scan(starts, at, "")
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
         order, nanoseconds, header = self._variant

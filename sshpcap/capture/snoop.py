@@ -12,6 +12,7 @@ import numpy as np
 
 from sshpcap import limits
 from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
 
@@ -54,46 +55,22 @@ class SnoopReader:
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""
-        window, lengths = self._window, struct.Struct(">II").unpack_from
-        number, at = 1, FILE_HEADER_BYTES
-        while True:
-            data, have = window.data, window.have
-            starts: list[int] = []
-            wrong = ""
-            while at + RECORD_HEADER_BYTES <= have:
-                captured, length = lengths(data, at + 4)
-                if captured > limits.MAX_CAPTURED_BYTES:
-                    wrong = f"{captured:,} captured octets"
-                    break
-                if not 0 <= length - RECORD_HEADER_BYTES - captured <= limits.MAX_CAPTURED_BYTES:
-                    wrong = f"{captured:,} captured octets in a record of {length:,}"
-                    break
-                if at + length > have:
-                    break
-                starts.append(at)
-                at += length
-            if starts:
-                yield self._block(np.array(starts, dtype=np.int64), number)
-                number += len(starts)
-            if wrong:
-                self._notices.add(
-                    "damaged-record",
-                    f"the header of record {number} is damaged (it claims {wrong}); "
-                    "what follows in the file was not read",
-                    frame=number, offset=window.position + at,
-                )  # fmt: skip
-                return
-            if not window.advance(at):
+        return walk(self._window, self._notices, FILE_HEADER_BYTES, self._scan, self._block)
+
+    def _scan(self, data: bytearray, at: int, have: int) -> Scan:
+        lengths = struct.Struct(">II").unpack_from
+        starts: list[int] = []
+        while at + RECORD_HEADER_BYTES <= have:
+            captured, length = lengths(data, at + 4)
+            if captured > limits.MAX_CAPTURED_BYTES:
+                return Scan(starts, at, f"{captured:,} captured octets")
+            if not 0 <= length - RECORD_HEADER_BYTES - captured <= limits.MAX_CAPTURED_BYTES:
+                return Scan(starts, at, f"{captured:,} captured octets in a record of {length:,}")
+            if at + length > have:
                 break
-            if window.idle:
-                yield window.nothing
-            at = 0
-        if window.have:
-            self._notices.add(
-                "cut-off",
-                f"the file ends in the middle of record {number}; everything before it was read",
-                frame=number, offset=window.position + window.have,
-            )  # fmt: skip
+            starts.append(at)
+            at += length
+        return Scan(starts, at, "")
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
         octets = self._window.octets
