@@ -71,7 +71,7 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
         return f"shows its host key {shown} and signs the exchange ({name}, {octets})"
     if "GEX_REQUEST" in name:
-        return f"asks for a Diffie-Hellman group of {_sizes(fields)} bits ({name})"
+        return f"asks for a Diffie-Hellman group of {_sizes(fields)} ({name})"
     if "GEX_GROUP" in name:
         return f"offers a group of {fields.get('p_bits')} bits ({name})"
     if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and spoken.kex is not None:
@@ -87,5 +87,5 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
 
 def _sizes(fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
     if "min" in fields:
-        return f"{fields['min']} to {fields['max']}, best {fields['n']},"
-    return str(fields.get("n"))
+        return f"{fields['min']} to {fields['max']} bits, best {fields['n']}"
+    return f"{fields.get('n')} bits"

@@ -75,7 +75,8 @@ def gave_up(session: Session) -> str:
 def how_it_ended(session: Session) -> str:
     """The end of the connection as a clause."""
     close = session.close
-    who = {"network": "something on the path", "unknown": "one side"}.get(close.by, f"the {close.by}")
+    path = "something on the path" if close.confidence == "high" else "probably something on the path"
+    who = {"network": path, "unknown": "one side"}.get(close.by, f"the {close.by}")
     if close.how == "fin":
         return f"{who} closed the connection (FIN, frame {close.frame}{after_what(session)})"
     if close.how == "rst":
