@@ -10,12 +10,10 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s
 from sshpcap.net.columns import Columns, keys_of
 
-UInt32s = npt.NDArray[np.uint32]
 Pair = tuple[Endpoint, Endpoint]
 
 _SPARE_ROWS: Final = 1024

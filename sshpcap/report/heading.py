@@ -84,9 +84,9 @@ def _other_connections(report: Report) -> str:
 
 _PROTOCOL_WORDS: Final = {
     "tcp": "TCP segments",
-    "udp": "UDP",
-    "icmp": "ICMP",
-    "arp": "ARP",
+    "udp": "UDP datagrams",
+    "icmp": "ICMP messages",
+    "arp": "ARP frames",
     "fragment": "IP fragments",
     "other": "frames of other protocols",
     "unreadable": "frames that cannot be read",

@@ -85,7 +85,7 @@ def _reached(session: Session) -> str:
         what = "identification" if stage == "identification" else "SSH_MSG_KEXINIT"
         senders = {m.sender for m in session.messages if m.name == what}
         if len(senders) == 1:
-            return f"The handshake got to {words} of the {senders.pop()} alone"
+            return f"The handshake got to {_ALONE[stage]} of the {senders.pop()} alone"
     return f"The handshake got to {words}"
 
 
@@ -179,6 +179,7 @@ def _silent_negotiation(session: Session) -> tuple[str, ...]:
     return ()
 
 
+_ALONE = {"identification": "the identification string", "kexinit": "the proposal"}
 _STAGES = {
     "tcp": "an open TCP connection",
     "identification": "the identification strings",
