@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sshpcap import cli
+from sshpcap.cli import common
 from tests.golden import ROOT, run
 from tests.support.captures import Recorded, pcap
 from tests.support.sessions import closed, greeted, proposed, write_pcap
@@ -101,7 +101,7 @@ def test_help_and_version() -> None:
 
 
 def test_fail_on() -> None:
-    assert run(["--fail-on", "error", str(SAMPLE)])[1] == cli.EXIT_FINDING
+    assert run(["--fail-on", "error", str(SAMPLE)])[1] == common.EXIT_FINDING
     assert run(["--fail-on", "info", str(FINE)])[1] == 0
 
 
@@ -216,7 +216,7 @@ def test_an_internal_error_is_told_and_the_rest_appears(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(analyzer, "interpret", breaks_on_the_first)
     printed, code = run([str(ROOT / "samples" / "max-startups" / "capture.pcap")])
-    assert code == cli.EXIT_INTERNAL
+    assert code == common.EXIT_INTERNAL
     assert "made for this test" in printed
     assert "Exceeded MaxStartups" in printed
 

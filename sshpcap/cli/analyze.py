@@ -1,0 +1,153 @@
+"""`sshpcap analyze`, and `sshpcap CAPTURE`: the report."""
+
+import os
+import stat
+import sys
+from typing import IO, TYPE_CHECKING
+
+import click
+import msgspec
+
+from sshpcap.cli.common import (
+    CAPTURES,
+    CONTEXT,
+    NO_COLOR,
+    OUTPUT,
+    PORTS,
+    encoding,
+    finish,
+    output_to,
+    read,
+    wants_color,
+    width,
+)
+
+if TYPE_CHECKING:
+    from sshpcap.model import Report, Session
+    from sshpcap.report.view import Options
+
+
+@click.command(context_settings=CONTEXT)
+@CAPTURES
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "ndjson")),
+    default="text",
+    show_default=True,
+    help="text for people, one JSON document, or one session a line.",
+)
+@OUTPUT
+@PORTS
+@click.option(
+    "-c",
+    "--connection",
+    "connections",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Tell connection N in full, failed or not; repeatable.",
+)
+@click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
+@click.option("--failures", is_flag=True, help="Leave out connections that went well.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "info")),
+    help="Exit with 1 when there is a finding of this severity or above.",
+)
+@NO_COLOR
+def analyze(
+    captures: tuple[str, ...],
+    form: str,
+    output: str | None,
+    ports: tuple[int, ...],
+    connections: tuple[int, ...],
+    hosts: tuple[str, ...],
+    failures: bool,
+    fail_on: str | None,
+    no_color: bool,
+) -> None:
+    """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
+
+    Several captures and directories are read as one, in the order of time. "-" reads standard input; there results
+    appear as connections end.
+    """  # fmt: skip
+    from sshpcap.report.view import Options
+
+    options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)))
+    with output_to(output, form) as out:
+        page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
+        report = read(captures, ports, page.ended if _streams(captures, form, connections) else None)
+        missing = sorted(set(connections) - {session.index for session in report.sessions})
+        if missing:
+            raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+        page.whole(report)
+    finish(report, fail_on)
+
+
+class _Page:
+    """Writes a report in the format that was asked for, at once or as connections end."""
+
+    def __init__(self, out: IO[str], form: str, options: "Options", *, color: bool) -> None:
+        self._out = out
+        self._form = form
+        self._options = options
+        self._color = color
+        self._told: list[Session] = []
+
+    def ended(self, session: "Session") -> None:
+        """Show one connection that has ended while the capture goes on."""
+        from sshpcap.report import machine, terminal
+        from sshpcap.report.view import select
+
+        self._told.append(session)
+        if not select((session,), self._options):
+            return
+        if self._form == "ndjson":
+            self._out.write(machine.line(session))
+        else:
+            self._out.write(
+                terminal.render_one(session, width=width(self._out), color=self._color, encoding=encoding(self._out))
+            )
+        self._out.flush()
+
+    def whole(self, report: "Report") -> None:
+        """Show the report; what was shown before is not told again."""
+        from sshpcap.report import FORMATS
+
+        if self._form != "text":
+            left = [session for session in report.sessions if session not in self._told]
+            chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report
+            self._out.write(FORMATS[self._form](chosen, self._options))
+            return
+        from sshpcap.report import terminal
+
+        told = frozenset(session.index for session in self._told)
+        self._out.write(
+            terminal.render(report, self._options._replace(told=told), width=width(self._out), color=self._color,
+                            encoding=encoding(self._out))
+        )  # fmt: skip
+
+
+def _streams(captures: tuple[str, ...], form: str, connections: tuple[int, ...]) -> bool:
+    """Results are shown as connections end: from a pipe, unless one document or certain connections are asked for."""
+    if form == "json" or connections or len(captures) != 1:
+        return False
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode if captures[0] == "-" else os.stat(captures[0]).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _address(host: str) -> str:
+    """An address in the form that the report uses. Raises click.BadParameter for what is no address."""
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise click.BadParameter(
+            f"{host!r} is not an IP address (names are not in a capture)", param_hint="--host"
+        ) from None

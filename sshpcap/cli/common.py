@@ -1,0 +1,130 @@
+"""What the commands share: their common options, reading captures, writing a report, and how to exit."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from sshpcap.model import Report, Session
+
+EXIT_FINDING: Final = 1
+EXIT_UNREADABLE: Final = 2
+EXIT_INTERNAL: Final = 70
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_PROGRESS_BYTES: Final = 64 << 20
+
+CAPTURES: Final = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE…")
+PORTS: Final = click.option(
+    "-p", "--port", "ports", multiple=True, type=click.IntRange(1, 65535), metavar="PORT",
+    help="Also expect SSH on this port (besides 22); repeatable.",
+)  # fmt: skip
+OUTPUT: Final = click.option(
+    "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
+)
+NO_COLOR: Final = click.option(
+    "--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same)."
+)
+
+
+def read(captures: tuple[str, ...], ports: tuple[int, ...], ended: "Callable[[Session], None] | None") -> "Report":
+    """Analyse the captures; `ended` is called for every connection that is over while the capture goes on."""
+    from sshpcap.analyzer import SSH_PORT, Analyzer
+    from sshpcap.capture import Captures
+
+    analyzer = Analyzer((SSH_PORT, *ports), tolerant=True)
+    given: list[Session] = []
+    with Captures(captures) as source:
+        with _progress(source.size, "reading") as advance:
+            for block in source.blocks():
+                analyzer.feed(block)
+                advance(source.position)
+                if ended is not None:
+                    for session in analyzer.take_ended(idle=not len(block.number)):
+                        given.append(session)
+                        ended(session)
+        report = analyzer.finish(source.describe())
+    sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
+    return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
+
+
+def finish(report: "Report", fail_on: str | None) -> None:
+    """Exit as the report demands."""
+    from sshpcap.model import SEVERITIES
+
+    internal = [notice for notice in report.notices if notice.code == "internal-error"]
+    if internal:
+        click.echo(f"sshpcap: {internal[0].text}; please report this", err=True)
+        sys.exit(EXIT_INTERNAL)
+    at_least = [
+        name for name in SEVERITIES if fail_on is not None and SEVERITIES.index(name) >= SEVERITIES.index(fail_on)
+    ]
+    if any(finding.severity in at_least for session in report.sessions for finding in session.findings):
+        sys.exit(EXIT_FINDING)
+
+
+def wants_color(out: IO[str], no_color: bool) -> bool:
+    """Whether colours may be used: on a terminal, unless somebody said no."""
+    return out.isatty() and not no_color and not os.environ.get("NO_COLOR")
+
+
+def encoding(out: IO[str]) -> str:
+    """What the output can carry."""
+    return getattr(out, "encoding", None) or "utf-8"
+
+
+def width(out: IO[str]) -> int | None:
+    """Columns: those of the terminal, or COLUMNS, or 100 for a pipe or a file."""
+    if os.environ.get("COLUMNS", "").isdigit():
+        return max(40, int(os.environ["COLUMNS"]))
+    return None if out.isatty() else 100
+
+
+@contextmanager
+def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
+    """Standard output, or a file that is only there when it is whole."""
+    if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            # JSON is UTF-8 wherever it goes; text for people falls back to escapes where the terminal cannot show it.
+            if form == "text":
+                sys.stdout.reconfigure(errors="backslashreplace")
+            else:
+                sys.stdout.reconfigure(encoding="utf-8")
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader (a pager, head) has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    draft = f"{path}.part"
+    try:
+        with open(draft, "w", encoding="utf-8") as file:
+            yield file
+        os.replace(draft, path)
+    except OSError as error:
+        raise click.FileError(path, hint=error.strerror or str(error)) from None
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
+
+
+@contextmanager
+def _progress(size: int, what: str) -> Iterator[Any]:
+    """A progress bar on a terminal for a large file, else nothing."""
+    if size < _PROGRESS_BYTES or not sys.stderr.isatty():
+        yield lambda position: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=size)
+        yield lambda position: progress.update(task, completed=position)

@@ -1,0 +1,73 @@
+"""What two proposals lead to, and the key that the server showed."""
+
+from typing import Literal
+
+from sshpcap.model.base import Value, Who
+from sshpcap.times import Timestamp
+
+
+class Slot(Value, frozen=True):
+    """The result of one slot of the negotiation."""
+
+    chosen: str | None
+    client_offer: tuple[str, ...]
+    server_offer: tuple[str, ...]
+    reason: str
+
+
+class Guess(Value, frozen=True):
+    """A guessed key exchange packet (first_kex_packet_follows, RFC 4253 §7)."""
+
+    sent_by: Who
+    right: bool
+    reason: str
+
+
+class Negotiation(Value, frozen=True):
+    """What two proposals lead to by RFC 4253 §7.1, one result per slot."""
+
+    kex_algorithm: Slot
+    server_host_key_algorithm: Slot
+    encryption_client_to_server: Slot
+    encryption_server_to_client: Slot
+    mac_client_to_server: Slot
+    mac_server_to_client: Slot
+    compression_client_to_server: Slot
+    compression_server_to_client: Slot
+    agreed: bool
+    failed: tuple[str, ...]
+    """Names of all slots without a match."""
+    guesses: tuple[Guess, ...]
+    strict_kex: bool
+    """Both sides announce strict key exchange."""
+
+
+class Certificate(Value, frozen=True):
+    """The readable part of an OpenSSH certificate (PROTOCOL.certkeys)."""
+
+    type: Literal["host", "user", "unknown"]
+    serial: int
+    key_id: str
+    principals: tuple[str, ...]
+    valid_after: Timestamp | None
+    """None: valid from the beginning of time."""
+    valid_before: Timestamp | None
+    """None: valid for ever."""
+    ca_type: str
+    ca_sha256: str
+
+
+class HostKey(Value, frozen=True):
+    """The key the server showed in its key exchange reply."""
+
+    type: str
+    bits: int | None
+    sha256: str
+    """Fingerprint as `ssh-keygen -l` prints it; of a certificate: that of the plain key in it."""
+    md5: str
+    """Fingerprint as `ssh-keygen -l -E md5` prints it."""
+    blob: bytes
+    frame: int
+    signature_algorithm: str | None
+    """Algorithm named in the signature the server made with it."""
+    certificate: Certificate | None = None

@@ -1,0 +1,31 @@
+"""What is known of an input."""
+
+from sshpcap.model.base import Notice, Value
+from sshpcap.times import Timestamp
+
+
+class Capture(Value, frozen=True):
+    """One input: what it is and what it cannot show."""
+
+    path: str
+    format: str
+    compression: str | None
+    link_types: tuple[int, ...]
+    frames: int
+    bytes: int
+    """Captured octets of all frames."""
+    first_time: Timestamp | None
+    last_time: Timestamp | None
+    snaplen: int | None
+    """Longest captured frame as the file declares it; None for no limit."""
+    truncated_frames: int
+    """Frames of which fewer octets were captured than were on the link."""
+    interface_drops: int | None
+    """Frames that the capturing side says it lost; None where the format does not tell."""
+    protocols: dict[str, int] = {}
+    """Frames by what they carry: tcp, udp, icmp, arp, fragment, other, unreadable."""
+    other_ports: dict[str, int] = {}
+    """TCP connections that are not SSH, by the lower port of their two; the most frequent ports only."""
+    duplicates: int = 0
+    """Frames of SSH connections that were captured twice and left out."""
+    notices: tuple[Notice, ...] = ()

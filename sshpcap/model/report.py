@@ -1,0 +1,47 @@
+"""A connection with everything about it, and the whole report."""
+
+from sshpcap.model.agreement import HostKey, Negotiation
+from sshpcap.model.base import Notice, Outcome, Stage, Value
+from sshpcap.model.capture import Capture
+from sshpcap.model.finding import Finding, Verdict
+from sshpcap.model.party import Party
+from sshpcap.model.story import Awaited, Close, Message, TimelineEntry
+from sshpcap.model.tcp import Coverage, Tcp
+from sshpcap.times import Duration, Timestamp
+
+
+class Session(Value, frozen=True):
+    """One TCP connection that speaks SSH, or should."""
+
+    index: int
+    community_id: str
+    wireshark_filter: str
+    start: Timestamp
+    end: Timestamp
+    duration: Duration
+    stage: Stage
+    outcome: Outcome
+    verdict: Verdict
+    client: Party
+    server: Party
+    roles_from: str
+    """How client and server were told apart."""
+    negotiation: Negotiation | None
+    host_key: HostKey | None
+    close: Close
+    awaited: Awaited | None
+    messages: tuple[Message, ...]
+    timeline: tuple[TimelineEntry, ...]
+    findings: tuple[Finding, ...]
+    tcp: Tcp
+    coverage: Coverage
+
+
+class Report(Value, frozen=True):
+    """Everything that was found."""
+
+    schema_version: int
+    sshpcap_version: str
+    captures: tuple[Capture, ...]
+    sessions: tuple[Session, ...]
+    notices: tuple[Notice, ...]

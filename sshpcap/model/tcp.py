@@ -1,0 +1,65 @@
+"""What TCP shows of a connection, and what the capture cannot show."""
+
+from sshpcap.model.base import Value, Who
+from sshpcap.times import Duration
+
+
+class TcpSide(Value, frozen=True):
+    """What TCP shows of one side."""
+
+    frames: int
+    bytes: int
+    """Payload octets sent, retransmissions included."""
+    retransmissions: int
+    out_of_order: int
+    mss: int | None
+    window_scale: int | None
+    last_window: int
+    ttls: tuple[int, ...]
+    first_frame: int | None
+    last_frame: int | None
+    last_data_frame: int | None
+    last_sent: str | None
+    """The last readable thing this side sent."""
+    unacknowledged: int | None
+    """Octets at the end of its stream that the other side was not seen to acknowledge; None if that cannot be told."""
+    undelivered: int
+    """Octets of the handshake that never passed the capture point and were never acknowledged, though later ones
+    passed."""
+
+
+class Tcp(Value, frozen=True):
+    """What TCP shows of the connection (RFC 9293)."""
+
+    conn_state: str
+    """Zeek's conn_state."""
+    history: str
+    """Zeek's history letters: the originator's in upper case."""
+    originator: Who
+    tunnels: tuple[str, ...]
+    """Tunnels its segments came through, each from the outermost to the innermost."""
+    rtt: Duration | None
+    """From SYN to SYN-ACK plus SYN-ACK to ACK: the path's round trip seen from the capture point."""
+    client: TcpSide
+    server: TcpSide
+
+
+class Coverage(Value, frozen=True):
+    """What the capture cannot show; whatever rests on absence must be read with it."""
+
+    syn_seen: bool
+    one_sided: Who | None
+    """The only side whose frames are in the capture."""
+    gaps: int
+    """Octets of the plain-text phase that are missing."""
+    midstream: bool
+    """The connection was open before its first captured frame."""
+    truncated_by_snaplen: bool
+    clock_steps: int
+    """Frames of this connection whose time lies before that of the frame before them."""
+    conflict_frame: int | None
+    """The first frame whose copy of octets that were seen before differs from the first copy: tampering, or damage."""
+    duplicates: int
+    """Frames that were captured twice (SPAN, bridge, several interfaces); they are left out."""
+    limit_hit: bool
+    """A bound of the program was reached for this connection."""
