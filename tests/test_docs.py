@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -58,8 +59,16 @@ def test_every_rule_module_is_listed() -> None:
     assert {rule.id.replace("-", "_") for rule in RULES} == modules
 
 
+def _commands() -> Iterator[click.Command]:
+    context = click.Context(cli.cli)
+    for name in cli.cli.list_commands(context):
+        command = cli.cli.get_command(context, name)
+        assert command is not None
+        yield command
+
+
 def test_options_in_the_readme_exist() -> None:
-    known = {name for command in cli.cli.commands.values() for param in command.params for name in param.opts}
+    known = {name for command in _commands() for param in command.params for name in param.opts}
     named = set(re.findall(r"`sshpcap[^`]*?`", README))
     used = {word for text in named for word in re.findall(r"--[a-z-]+", text)}
     assert used, "the README names no option"
@@ -67,7 +76,7 @@ def test_options_in_the_readme_exist() -> None:
 
 
 def test_every_option_has_a_help_text() -> None:
-    for command in cli.cli.commands.values():
+    for command in _commands():
         for param in command.params:
             if isinstance(param, click.Option):
                 assert param.help, f"{command.name} {param.opts}"
