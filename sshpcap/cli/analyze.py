@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     type=click.Choice(("error", "warning", "info")),
     help="Exit with 1 when there is a finding of this severity or above.",
 )
+@click.option(
+    "--client-said",
+    metavar="TEXT",
+    help="What the client printed: tells which connections, and which of their findings, fit it.",
+)
 @NO_COLOR
 def analyze(
     captures: tuple[str, ...],
@@ -66,6 +71,7 @@ def analyze(
     hosts: tuple[str, ...],
     failures: bool,
     fail_on: str | None,
+    client_said: str | None,
     no_color: bool,
 ) -> None:
     """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
@@ -82,6 +88,10 @@ def analyze(
         missing = sorted(set(connections) - {session.index for session in report.sessions})
         if missing:
             raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+        if client_said is not None:
+            from sshpcap.rules.said import rank
+
+            report = msgspec.structs.replace(report, client_said=rank(report, client_said))
         page.whole(report)
     finish(report, fail_on)
 

@@ -1,4 +1,6 @@
-"""`sshpcap explain`: the page of a finding."""
+"""`sshpcap explain`: the page of a finding, or the findings behind a text that a program printed."""
+
+import textwrap
 
 import click
 
@@ -6,17 +8,61 @@ from sshpcap.cli.common import CONTEXT
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("finding", required=False)
-def explain(finding: str | None) -> None:
-    """Explain FINDING: what it means, how it is known, when it may be wrong, what to do. Without FINDING: list all."""
+@click.argument("what", nargs=-1, metavar="[FINDING | TEXT]")
+def explain(what: tuple[str, ...]) -> None:
+    """Explain a FINDING, or a TEXT that a client printed or a server logged. Without either: list all findings.
+
+    Of a finding: what it means, how it is known, when it may be wrong, what to do, what programs say. Of a text: the
+    findings that produce it, what its numbers mean, and what a capture would show.
+    """
     from sshpcap.rules import PAGES, RULES
 
-    if finding is None:
+    asked = " ".join(what)
+    if not asked.strip():
         wide = max(len(rule.id) for rule in RULES)
         for rule in RULES:
             click.echo(f"{rule.id:<{wide}}  {rule.severity:<7}  {rule.title}")
         return
-    page = PAGES.get(finding)
+    page = PAGES.get(asked)
     if page is None:
-        raise click.UsageError(f"there is no finding {finding!r}; `sshpcap explain` lists all")
-    click.echo(f"{finding}\n{'=' * len(finding)}\n\n{page.strip()}")
+        _explain_text(asked)
+        return
+    click.echo(f"{asked}\n{'=' * len(asked)}\n\n{page.strip()}")
+
+
+def _explain_text(text: str) -> None:
+    """Say what produces a text."""
+    from sshpcap.report.view import safe
+    from sshpcap.rules import PAGES, RULES
+    from sshpcap.rules.said import nearest, part, search
+    from sshpcap.rules.spoken_numbers import notes
+
+    fits, remarks = search(text), notes(text)
+    for remark in remarks:
+        click.echo(_wrapped(remark))
+    if not fits and not remarks:
+        like = "".join(f'\n  "{line}"' for line in nearest(text))
+        known = f"; the nearest texts that are known:{like}" if like else ""
+        raise click.UsageError(
+            f"{safe(text)!r} is neither a finding (`sshpcap explain` lists all) nor a text that is known{known}"
+        )
+    if not fits:
+        return
+    if remarks:
+        click.echo()
+    one = len(fits) == 1
+    click.echo(f"{'One finding produces' if one else f'{len(fits)} findings produce'} this text"
+               f"{'' if one else ', the best fit first'}:")  # fmt: skip
+    titles = {rule.id: rule.title for rule in RULES}
+    for fit in fits:
+        click.echo(f"\n{fit.finding}: {titles[fit.finding]}")
+        click.echo(_wrapped(f"Printed by {', '.join(fit.programs)}.", "  "))
+        shows = part(PAGES[fit.finding], "How it is known").strip().split("\n\n")[0]
+        click.echo(_wrapped(f"In a capture: {shows}", "  "))
+    click.echo(
+        "\n`sshpcap explain FINDING` says more; `sshpcap --client-said TEXT CAPTURE` says which connection it is."
+    )
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(" ".join(text.split()), 100, initial_indent=indent, subsequent_indent=indent)

@@ -33,7 +33,9 @@ from sshpcap.model.party import Identification as Identification
 from sshpcap.model.party import KexInit as KexInit
 from sshpcap.model.party import Party as Party
 from sshpcap.model.party import Unreadable as Unreadable
+from sshpcap.model.report import ClientSaid as ClientSaid
 from sshpcap.model.report import Report as Report
+from sshpcap.model.report import SaidFit as SaidFit
 from sshpcap.model.report import Session as Session
 from sshpcap.model.story import Awaited as Awaited
 from sshpcap.model.story import Close as Close

@@ -37,6 +37,28 @@ class Session(Value, frozen=True):
     coverage: Coverage
 
 
+class SaidFit(Value, frozen=True):
+    """A connection that fits what a client printed."""
+
+    session: int
+    """Its index."""
+    finding: str
+    """The finding of it that produces such a text."""
+    reasons: tuple[str, ...]
+
+
+class ClientSaid(Value, frozen=True):
+    """What a client printed, as the user gave it, and what fits it."""
+
+    text: str
+    notes: tuple[str, ...]
+    """What numbers in it mean; whether it is printed without any packet."""
+    findings: tuple[str, ...]
+    """Findings that produce it, whether they are in the capture or not; best first."""
+    fits: tuple[SaidFit, ...]
+    """Best first."""
+
+
 class Report(Value, frozen=True):
     """Everything that was found."""
 
@@ -45,3 +67,5 @@ class Report(Value, frozen=True):
     captures: tuple[Capture, ...]
     sessions: tuple[Session, ...]
     notices: tuple[Notice, ...]
+    client_said: ClientSaid | None = None
+    """Only where the user gave a text."""

@@ -48,6 +48,25 @@ def notice_line(notice: Notice) -> str:
     return f"{notice.text}{where}{times}"
 
 
+def client_said(report: Report) -> Iterable[str]:
+    """Which connections fit what the client printed, in lines; nothing where no text was given."""
+    said = report.client_said
+    if said is None:
+        return
+    yield from said.notes
+    if not said.findings:
+        yield "What the client printed is produced by no finding that is known."
+    elif not said.fits:
+        yield f"No connection here fits what the client printed; it would be {' or '.join(said.findings)}."
+    for fit in said.fits[:_FITS]:
+        yield f"What the client printed fits connection {fit.session}: {'; '.join(fit.reasons)}."
+    if len(said.fits) > _FITS:
+        yield f"{len(said.fits) - _FITS} more connections fit it less well."
+
+
+_FITS: Final = 3
+
+
 def nothing(report: Report, chosen: int) -> str | None:
     """Why there is no connection to show, and what there was instead; None where some were `chosen`."""
     if chosen:

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
 from sshpcap.model import Finding, Negotiation, Party, Report, Session, Slot, TimelineEntry
-from sshpcap.report.heading import capture_line, nothing, notice_line, notices, seconds
+from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices, seconds
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
@@ -124,7 +124,7 @@ def view(report: Report, options: Options | None = None) -> View:
     told = [s for s in wanted if s.index not in options.told]
     return View(
         header=tuple(capture_line(capture) for capture in report.captures),
-        notices=tuple(notice_line(n) for n in notices(report)),
+        notices=(*client_said(report), *(notice_line(n) for n in notices(report))),
         nothing=nothing(report, len(chosen)),
         rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
         rows_left_out=max(0, len(rows) - limits.SHOWN_CONNECTIONS),
