@@ -178,7 +178,7 @@ def _checksum(octets: bytes) -> bytes:
     """The Internet checksum (RFC 1071) of octets in which its field is 0."""
     words = octets + bytes(len(octets) & 1)
     total: int = sum(struct.unpack(f">{len(words) // 2}H", words))
-    return (~total % 0xFFFF).to_bytes(2, "big")
+    return (-total % 0xFFFF).to_bytes(2, "big")
 
 
 def block_of(frames: Iterable[Frame], *, snaplen: int = 1 << 18) -> FrameBlock:
