@@ -68,7 +68,7 @@ class Coverage(Value, frozen=True):
     """The connection was open before its first captured frame."""
     truncated_by_snaplen: bool
     clock_steps: int
-    """Frames of this connection whose time lies before that of the frame before them."""
+    """Frames of this connection whose time lies before that of an earlier frame."""
     conflict_frame: int | None
     """The first frame whose copy of octets that were seen before differs from the first copy: tampering, or damage."""
     duplicates: int
