@@ -174,10 +174,10 @@ def _roles(recorder: Recorder, voices: list[Voice], ports: frozenset[int]) -> tu
             return 1 - direction, "ext-info-s or kex-strict-s in the other side's KEXINIT"
     for direction, voice in enumerate(voices):
         for said in voice.spoken:
-            side = kex.sender_by_form(said.octets) if said.number is not None and said.unit.complete else None
-            if side == "server":
+            sender = kex.sender_by_form(said.octets) if said.number is not None and said.unit.complete else None
+            if sender == "server":
                 return 1 - direction, f"the other side sent message {said.number} with a host key or a group"
-            if side == "client":
+            if sender == "client":
                 return direction, f"it sent message {said.number}, which begins a key exchange"
     for direction, side in enumerate(recorder.directions):
         other = recorder.directions[1 - direction]
