@@ -7,7 +7,7 @@ from typing import Final
 
 from sshpcap import limits
 from sshpcap.frames import Segment
-from sshpcap.ssh import preamble
+from sshpcap.ssh import midstream, preamble
 from sshpcap.ssh.cut import FINAL, Cutter, State
 from sshpcap.tcp.recorder import Recorder
 
@@ -60,13 +60,18 @@ class Connection:
         return bool(recorder.resets) or all(side.fin is not None for side in recorder.directions)
 
     def speaks_ssh(self) -> bool | None:
-        """Whether the first octets of either direction are an identification string; None while that is open."""
+        """Whether either direction begins with an identification string; None while that is open.
+
+        Where the capture missed the beginning, packets of the key exchange tell it too.
+        """
         undecided = False
         for side in self.recorder.directions:
             octets = side.stream.octets
-            if octets.startswith(b"SSH-") or preamble.find(octets):
+            goes_on = False if side.anchored else midstream.speaks_ssh(octets)
+            if octets.startswith(b"SSH-") or preamble.find(octets) or goes_on:
                 return True
-            if (len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets)) or preamble.possible(octets):
+            begins = len(octets) < _DECIDED_BYTES and b"SSH-".startswith(octets)
+            if begins or preamble.possible(octets) or goes_on is None:
                 undecided = undecided or side.sent < _GIVE_UP_BYTES
         sent = sum(side.sent for side in self.recorder.directions)
         return None if undecided and sent < _GIVE_UP_BYTES else False

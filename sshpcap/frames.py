@@ -19,6 +19,14 @@ RST: Final = 0x04
 PSH: Final = 0x08
 ACK: Final = 0x10
 
+# What the checksums of a segment say, its own and that of an IPv4 header.
+CHECKSUM_UNKNOWN: Final = 0
+"""Not told: octets of the segment were not captured, or its length is not known."""
+CHECKSUM_RIGHT: Final = 1
+CHECKSUM_LEFT_OUT: Final = 2
+"""Not filled in: the frame was captured before the network card did it."""
+CHECKSUM_WRONG: Final = 3
+
 
 class FrameBlock(NamedTuple):
     """A run of frames: one contiguous buffer and a row of columns for every frame in it.
@@ -80,6 +88,8 @@ class Segment(NamedTuple):
     """Payload octets on the wire, from the IP header's lengths."""
     tunnel: tuple[str, ...] = ()
     """Tunnels the segment came through, the outermost first; tags are not named."""
+    checksum: int = CHECKSUM_UNKNOWN
+    """One of `CHECKSUM_…`."""
 
     @property
     def span(self) -> int:

@@ -173,8 +173,12 @@ def _roles(recorder: Recorder, voices: list[Voice], ports: frozenset[int]) -> tu
         if names & {"ext-info-s", "kex-strict-s-v00@openssh.com"}:
             return 1 - direction, "ext-info-s or kex-strict-s in the other side's KEXINIT"
     for direction, voice in enumerate(voices):
-        if any(s.number == 31 and b"\x00\x00\x00" in s.octets[1:5] for s in voice.spoken):
-            return 1 - direction, "the other side sent message 31 with a host key"
+        for said in voice.spoken:
+            sender = kex.sender_by_form(said.octets) if said.number is not None and said.unit.complete else None
+            if sender == "server":
+                return 1 - direction, f"the other side sent message {said.number} with a host key or a group"
+            if sender == "client":
+                return direction, f"it sent message {said.number}, which begins a key exchange"
     for direction, side in enumerate(recorder.directions):
         other = recorder.directions[1 - direction]
         if side.syn_seen and not _answers(recorder, direction):

@@ -1,8 +1,8 @@
 """What TCP shows of the connection and of each side, and what the capture cannot show of it."""
 
-from sshpcap.frames import ACK, SYN
+from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_WRONG, SYN
 from sshpcap.interpret.dialogue import Dialogue, Voice
-from sshpcap.model import Coverage, Duration, Tcp, TcpSide, Who
+from sshpcap.model import Checksums, Coverage, Duration, Tcp, TcpSide, Who
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
 from sshpcap.tcp.recorder import Recorder
@@ -28,6 +28,7 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         ),
         duplicates=recorder.duplicates,
         limit_hit=limit_hit,
+        bad_checksums=sum(sum(side.checksums[CHECKSUM_LEFT_OUT:]) for side in recorder.directions),
     )
 
 
@@ -121,6 +122,11 @@ def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str
         last_sent=last_sent,
         unacknowledged=unacknowledged,
         undelivered=_undelivered(recorder, direction, dialogue.voices[direction]),
+        checksums=Checksums(
+            right=mine.checksums[CHECKSUM_RIGHT],
+            left_out=mine.checksums[CHECKSUM_LEFT_OUT],
+            wrong=mine.checksums[CHECKSUM_WRONG],
+        ),
     )
 
 

@@ -42,6 +42,7 @@ from sshpcap.model.story import Close as Close
 from sshpcap.model.story import Disconnect as Disconnect
 from sshpcap.model.story import Message as Message
 from sshpcap.model.story import TimelineEntry as TimelineEntry
+from sshpcap.model.tcp import Checksums as Checksums
 from sshpcap.model.tcp import Coverage as Coverage
 from sshpcap.model.tcp import Tcp as Tcp
 from sshpcap.model.tcp import TcpSide as TcpSide

@@ -4,6 +4,17 @@ from sshpcap.model.base import Value, Who
 from sshpcap.times import Duration
 
 
+class Checksums(Value, frozen=True):
+    """What the checksums (TCP, and IPv4 header) say of the segments of one side that were looked at one by one and
+    captured whole."""
+
+    right: int = 0
+    left_out: int = 0
+    """Not filled in: captured on the host that sent them, before its network card did it (offload)."""
+    wrong: int = 0
+    """Damaged; then the receiver has not read them. Or changed by a program behind the capture."""
+
+
 class TcpSide(Value, frozen=True):
     """What TCP shows of one side."""
 
@@ -26,6 +37,7 @@ class TcpSide(Value, frozen=True):
     undelivered: int
     """Octets of the handshake that never passed the capture point and were never acknowledged, though later ones
     passed."""
+    checksums: Checksums = Checksums()
 
 
 class Tcp(Value, frozen=True):
@@ -56,10 +68,12 @@ class Coverage(Value, frozen=True):
     """The connection was open before its first captured frame."""
     truncated_by_snaplen: bool
     clock_steps: int
-    """Frames of this connection whose time lies before that of the frame before them."""
+    """Frames of this connection whose time lies before that of an earlier frame."""
     conflict_frame: int | None
     """The first frame whose copy of octets that were seen before differs from the first copy: tampering, or damage."""
     duplicates: int
     """Frames that were captured twice (SPAN, bridge, several interfaces); they are left out."""
     limit_hit: bool
     """A bound of the program was reached for this connection."""
+    bad_checksums: int = 0
+    """Segments of both sides whose checksum is left out or wrong; they count like all others."""

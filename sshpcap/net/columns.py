@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
+from sshpcap.frames import CHECKSUM_UNKNOWN, Bytes, Endpoint, FrameBlock, Int64s, Segment
+from sshpcap.net import checksums
 from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
 
@@ -271,6 +272,7 @@ def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
     address_at, tcp_at = int(columns.address_at[place]), int(columns.tcp_at[place])
     size = 4 if columns.version[place] == 4 else 16
     payload_at = int(columns.payload_at[place])
+    payload_end = payload_at + int(columns.captured[place])
     source = Endpoint(bytes(octets[address_at : address_at + size]), int(columns.source_port[place]))
     destination = Endpoint(
         bytes(octets[address_at + size : address_at + 2 * size]), int(columns.destination_port[place])
@@ -287,6 +289,19 @@ def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
         ttl=octets[address_at - 4] if size == 4 else octets[address_at - 1],
         ip_id=octets[address_at - 8] << 8 | octets[address_at - 7] if size == 4 else -1,
         options=bytes(octets[tcp_at + 20 : payload_at]),
-        payload=bytes(octets[payload_at : payload_at + int(columns.captured[place])]),
+        payload=bytes(octets[payload_at:payload_end]),
         length=int(columns.length[place]),
+        checksum=_checksum(octets, address_at, size, tcp_at, payload_end),
     )
+
+
+def _checksum(octets: memoryview, address_at: int, size: int, tcp_at: int, end: int) -> int:
+    """What the checksums say, where the segment is as long as the IP header says and all there."""
+    if size == 4:
+        header = octets[tcp_at - 20 : tcp_at]
+        if header[2] << 8 | header[3] != 20 + end - tcp_at:
+            return CHECKSUM_UNKNOWN
+        return max(checksums.of_segment(octets[address_at:end], 2 * size), checksums.of_header(header))
+    if octets[address_at - 4] << 8 | octets[address_at - 3] != end - tcp_at:
+        return CHECKSUM_UNKNOWN
+    return checksums.of_segment(octets[address_at:end], 2 * size)

@@ -11,7 +11,8 @@ from typing import Final, Literal, NamedTuple
 import dpkt
 
 from sshpcap import limits
-from sshpcap.frames import Endpoint, IcmpError, Segment
+from sshpcap.frames import CHECKSUM_RIGHT, CHECKSUM_UNKNOWN, Endpoint, IcmpError, Segment
+from sshpcap.net import checksums
 from sshpcap.net.encapsulation import (
     BY_ETHERTYPE,
     BY_PROTOCOL,
@@ -38,6 +39,8 @@ _UDP: Final = 17
 _ICMP: Final = 1
 _ICMP6: Final = 58
 _ESP: Final = 50
+_SOURCE_ROUTES: Final = (131, 137)
+"""IPv4 options (RFC 791 §3.1) with which the destination in the header is not the last one."""
 _MAX_EXTENSION_BYTES: Final = 2048
 """IPv6 extension headers looked through: a packet of nothing else must not cost the square of its length."""
 _ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
@@ -69,6 +72,9 @@ class _Packet(NamedTuple):
     """Octets of the body on the wire."""
     fragment: tuple[int, int, bool] | None
     """Identification, offset in octets, more to come; None for a whole packet."""
+    checksum: int
+    """What the checksum of its header says; CHECKSUM_UNKNOWN where that of a segment in it must not be judged: its
+    length or its last destination is not known."""
 
 
 class Decoder:
@@ -141,12 +147,21 @@ class Decoder:
 def _transport(frame: int, time: int, version: int, packet: _Packet, tunnel: tuple[str, ...]) -> Decoded:
     if packet.protocol == _TCP:
         segment = read_segment(
-            frame, time, packet.source, packet.destination, packet.ttl, packet.ip_id, packet.body, packet.length
-        )
+            frame, time, packet.source, packet.destination, packet.ttl, packet.ip_id, packet.body, packet.length,
+            _checksum(packet),
+        )  # fmt: skip
         return "tcp", segment._replace(tunnel=tunnel) if segment and tunnel else segment
     if packet.protocol == (_ICMP if version == 4 else _ICMP6):
         return "icmp", _icmp(frame, time, version, packet.source, packet.ttl, packet.body)
     return ("udp" if packet.protocol == _UDP else "other"), None
+
+
+def _checksum(packet: _Packet) -> int:
+    """What the checksums of a TCP segment in its packet say."""
+    if packet.checksum == CHECKSUM_UNKNOWN or len(packet.body) != packet.length:
+        return CHECKSUM_UNKNOWN
+    addresses = packet.source + packet.destination
+    return max(checksums.of_segment(addresses + packet.body, len(addresses)), packet.checksum)
 
 
 def _udp_tunnel(datagram: bytes) -> Header | None:
@@ -163,6 +178,7 @@ def _ipv4(packet: bytes, on_link: int | None) -> _Packet | None:
         return None
     # Total length 0: segmentation offload handed over a packet of more than 64 KiB; it reaches to the frame's end.
     total = _within(header.len, on_link, len(packet))
+    routed = any(kind in packet[20:header_length] for kind in _SOURCE_ROUTES)
     return _Packet(
         protocol=header.p,
         source=header.src,
@@ -172,6 +188,7 @@ def _ipv4(packet: bytes, on_link: int | None) -> _Packet | None:
         body=packet[header_length:total],
         length=total - header_length,
         fragment=(header.id, header.offset * 8, bool(header.mf)) if header.mf or header.offset else None,
+        checksum=CHECKSUM_UNKNOWN if header.len != total or routed else checksums.of_header(packet[:header_length]),
     )
 
 
@@ -179,6 +196,7 @@ def _ipv6(packet: bytes, on_link: int | None) -> _Packet | None:
     if len(packet) < 40 or packet[0] >> 4 != 6:
         return None
     fragment = None
+    routed = False
     at, protocol = 40, packet[6]
     if protocol != _ESP:
         header = _Ipv6Header(packet[: 40 + _MAX_EXTENSION_BYTES])
@@ -188,6 +206,7 @@ def _ipv6(packet: bytes, on_link: int | None) -> _Packet | None:
                 break
             at += extension.length
             protocol = extension.nxt
+            routed = routed or (isinstance(extension, dpkt.ip6.IP6RoutingHeader) and extension.segs_left > 0)
             if isinstance(extension, dpkt.ip6.IP6FragmentHeader) and (extension.frag_off or extension.m_flag):
                 # What stands behind is part of a whole; its extension headers are those of the whole.
                 fragment = (extension.id, extension.frag_off * 8, bool(extension.m_flag))
@@ -203,6 +222,7 @@ def _ipv6(packet: bytes, on_link: int | None) -> _Packet | None:
         body=packet[at : 40 + length],
         length=length - (at - 40),
         fragment=fragment,
+        checksum=CHECKSUM_UNKNOWN if claimed != length or routed else CHECKSUM_RIGHT,
     )
 
 

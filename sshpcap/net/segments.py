@@ -3,16 +3,24 @@
 import struct
 from typing import Final
 
-from sshpcap.frames import Endpoint, Segment
+from sshpcap.frames import CHECKSUM_UNKNOWN, Endpoint, Segment
 
 HEADER_BYTES: Final = 20
 _HEADER: Final = struct.Struct(">HHIIBBHHH")
 
 
 def read_segment(
-    frame: int, time: int, source: bytes, destination: bytes, ttl: int, ip_id: int, octets: bytes, length: int
+    frame: int,
+    time: int,
+    source: bytes,
+    destination: bytes,
+    ttl: int,
+    ip_id: int,
+    octets: bytes,
+    length: int,
+    checksum: int = CHECKSUM_UNKNOWN,
 ) -> Segment | None:
-    """Read a segment from its captured `octets`; `length` is what the IP header says it has.
+    """Read a segment from its captured `octets`; `length` is what the IP header says it has, `checksum` a verdict.
 
     None where the captured part is shorter than the fixed header, or the header contradicts itself.
     """
@@ -36,4 +44,5 @@ def read_segment(
         options=octets[HEADER_BYTES:header],
         payload=octets[header:length],
         length=length - header,
+        checksum=checksum,
     )

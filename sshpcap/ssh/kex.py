@@ -82,3 +82,34 @@ def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int] | M
         return {name: read[kind](name) for name, kind in message.fields}
     except WireError as error:
         return error.malformed
+
+
+def sender_by_form(payload: bytes) -> Sender | None:
+    """Who sends a message of this number and form, whatever the method; None where methods differ, or it is no such.
+
+    A number alone does not tell: RFC 4462 and RFC 4432 use 30–34 in other ways. The forms below are one side's only.
+    """
+    number = payload[0] if payload else 0
+    if number == 34:
+        return "client" if len(payload) == _GEX_REQUEST_BYTES else None
+    strings = _strings(payload)
+    if number == 30:  # a public value; RFC 4432's key and RFC 4462's token have company
+        return "client" if strings == 1 else None
+    if number == 31:  # host key, value, signature; or a group's prime and generator
+        return "server" if strings in (2, 3) else None
+    return "server" if number == 33 and strings == 3 else None
+
+
+_GEX_REQUEST_BYTES: Final = 13
+
+
+def _strings(payload: bytes) -> int:
+    """How many strings or mpints fill a payload behind its number, to the octet; 0 where they do not."""
+    reader, count = Reader(payload, 1), 0
+    try:
+        while reader.at < len(payload) and count < 4:
+            reader.string("field")
+            count += 1
+    except WireError:
+        return 0
+    return count

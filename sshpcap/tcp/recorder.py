@@ -78,6 +78,8 @@ class Direction:
     fin: Event | None = None
     recent: deque[tuple[tuple[object, ...], int]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     """The last segments, to know a frame that was captured twice: what must be equal, and the time."""
+    checksums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    """Segments by what their checksums say (`CHECKSUM_…`)."""
     letters: dict[str, int] = field(default_factory=dict)
     """Zeek's history letters noted so far, with the place or the count of the last one."""
 
@@ -230,6 +232,7 @@ class Recorder:
             self.clock_steps += 1
         self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
         mine.frames += 1
+        mine.checksums[segment.checksum] += 1
         if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _RECENT:
             self.tunnels.append(segment.tunnel)
         mine.last_frame, mine.last_time = segment.frame, segment.time

@@ -17,10 +17,9 @@ from sshpcap.capture.errors import Notices
 from sshpcap.capture.merge import Captures
 from sshpcap.capture.snoop import SnoopReader
 from sshpcap.capture.window import Window
-from tests.capture.test_snoop import snoop
 from tests.capture.test_sources import _Standard, singly, writer
 from tests.support.blocks import Dribble, Row, read_octets, rows_of
-from tests.support.captures import SAMPLES, Recorded, pcap, pcapng
+from tests.support.captures import SAMPLES, Recorded, pcap, pcapng, snoop
 
 FRAMES = [Recorded(bytes([number]) * (number * 7), 1_700_000_000 * 10**9 + number) for number in range(60)]
 PCAP = pcap(FRAMES, variant="nanoseconds")

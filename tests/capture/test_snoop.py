@@ -19,7 +19,9 @@ from sshpcap.capture.errors import Notices
 from sshpcap.capture.snoop import LINK_TYPES, UNKNOWN_LINK_TYPE, SnoopReader
 from sshpcap.capture.window import Window
 from tests.support.blocks import Dribble, Row, read_file, rows_of
-from tests.support.captures import Recorded, captures_at_hand, name_of, pcap
+from tests.support.captures import Recorded, captures_at_hand, name_of, pcap, snoop
+from tests.support.captures import snoop_header as header
+from tests.support.captures import snoop_record as record
 
 EDITCAP = shutil.which("editcap")
 
@@ -30,23 +32,6 @@ FRAMES = [
     Recorded(bytes(range(255)), 2**31 * 10**9 + 1000),
     Recorded(b"snoop\0\0\0" * 3, (2**32 - 1) * 10**9 + 999_999_000),
 ]
-
-
-def header(datalink: int = 4, version: int = 2) -> bytes:
-    return b"snoop\0\0\0" + struct.pack(">II", version, datalink)
-
-
-def record(frame: Recorded, *, drops: int = 0, pad: int | None = None) -> bytes:
-    """RFC 1761: the padding fills the record up to 32 bits."""
-    size = len(frame.octets)
-    padding = bytes(-size % 4 if pad is None else pad)
-    seconds, nanoseconds = divmod(frame.time, 10**9)
-    fixed = (frame.length, size, 24 + size + len(padding), drops, seconds, nanoseconds // 1000)
-    return struct.pack(">IIIIII", *fixed) + frame.octets + padding
-
-
-def snoop(frames: Sequence[Recorded], datalink: int = 4) -> bytes:
-    return header(datalink) + b"".join(record(frame) for frame in frames)
 
 
 class Read(NamedTuple):

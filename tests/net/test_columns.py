@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshpcap.capture import open_capture
-from sshpcap.frames import Endpoint, FrameBlock, Segment
+from sshpcap.frames import CHECKSUM_UNKNOWN, CHECKSUM_WRONG, Endpoint, FrameBlock, Segment
 from sshpcap.net.columns import Shapes, keys_of, read_columns, segment
 from sshpcap.net.link import LINK_TYPES
 from tests.support import frames
@@ -74,7 +74,9 @@ def test_any_snaplen(snaplen: int) -> None:
             for short in both_ways(cut):
                 full = next(each for each in whole if each.frame == short.frame)
                 assert full.payload.startswith(short.payload)
-                assert short == full._replace(payload=short.payload, options=short.options)
+                assert short == full._replace(payload=short.payload, options=short.options, checksum=short.checksum)
+                there = (short.payload, short.options) == (full.payload, full.options)
+                assert short.checksum == (full.checksum if there else CHECKSUM_UNKNOWN)
                 assert full.options.startswith(short.options)
             if snaplen >= 14 + 40 + 20 + 40:
                 assert len(both_ways(cut)) == len(whole)
@@ -164,6 +166,7 @@ def test_every_field(version: int) -> None:
         options=bytes.fromhex("0101080a0000000100000002"),
         payload=payload,
         length=11,
+        checksum=CHECKSUM_WRONG,
     )
 
 

@@ -75,7 +75,8 @@ def _fragments4(packet: bytes, size: int) -> list[bytes]:
         piece = body[start : start + size]
         more = 0x2000 if start + size < len(body) else 0
         fields = struct.pack(">HHH", 20 + len(piece), 0x1234, more | start // 8)
-        made.append(head[:2] + fields + head[8:] + piece)
+        sound = frames.checksum(head[:2] + fields + head[8:10] + head[12:]).to_bytes(2, "big")
+        made.append(head[:2] + fields + head[8:10] + sound + head[12:] + piece)
     return made
 
 

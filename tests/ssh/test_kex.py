@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshpcap.ssh.kex import ECDH, FIXED_DH, GROUP_EXCHANGE, HYBRID, METHODS, Family, family_of, parse_kex
+from sshpcap.ssh.kex import (
+    ECDH,
+    FIXED_DH,
+    GROUP_EXCHANGE,
+    HYBRID,
+    METHODS,
+    Family,
+    family_of,
+    parse_kex,
+    sender_by_form,
+)
 from sshpcap.ssh.wire import Malformed
 from tests.support import sshbytes as ssh
 
@@ -132,3 +142,32 @@ def test_no_payload_raises(case: Case, rest: bytes) -> None:
     message = case.family[case.payload[0]]
     read = parse_kex(case.payload[:1] + rest, message)
     assert isinstance(read, Malformed) or list(read) == [name for name, _, _ in case.fields]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_sender_by_the_form_alone(case: Case) -> None:
+    """Right where it is told; told for what begins and what ends every exchange."""
+    told = sender_by_form(case.payload)
+    assert told in (case.sender, None)
+    assert (told is None) == (case.name in ("SSH_MSG_KEX_DH_GEX_REQUEST_OLD", "SSH_MSG_KEX_DH_GEX_INIT"))
+
+
+RFC_4432_KEY = b"\x1e" + ssh.string(KEY) + ssh.string(b"transient key")
+RFC_4432_SECRET = b"\x1f" + ssh.string(bytes(256))
+RFC_4462_INIT = b"\x1e" + ssh.string(b"token") + ssh.mpint(PRIME)
+RFC_4462_CONTINUE = b"\x1f" + ssh.string(b"token")
+RFC_4462_COMPLETE = b"\x20" + ssh.mpint(5) + ssh.string(b"mic") + ssh.boolean(False)
+RFC_4462_ERROR = b"\x22" + ssh.uint32(1) + ssh.uint32(2) + ssh.string("why") + ssh.string("")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [RFC_4432_KEY, RFC_4432_SECRET, RFC_4462_INIT, RFC_4462_CONTINUE, RFC_4462_COMPLETE, RFC_4462_ERROR, b"\x1e", b""],
+)
+def test_other_methods_use_the_numbers_in_their_own_way(payload: bytes) -> None:
+    assert sender_by_form(payload) is None
+
+
+@given(st.binary(max_size=40))
+def test_the_sender_of_any_octets(octets: bytes) -> None:
+    assert sender_by_form(octets) in ("client", "server", None)

@@ -1,7 +1,7 @@
 """Builds capture files octet by octet, from the specifications; and lists the captures that are at hand.
 
-pcap: draft-ietf-opsawg-pcap-05. pcapng: draft-ietf-opsawg-pcapng-03. The "modified" records are those of Alexey
-Kuznetsov's patched libpcap, as Wireshark reads them. Must not know: sshpcap's own readers.
+pcap: draft-ietf-opsawg-pcap-05. pcapng: draft-ietf-opsawg-pcapng-03. snoop: RFC 1761. The "modified" records are
+those of Alexey Kuznetsov's patched libpcap, as Wireshark reads them. Must not know: sshpcap's own readers.
 """
 
 import struct
@@ -217,3 +217,25 @@ def pcapng(frames: Iterable[Recorded], *, order: Order = "<", link_type: int = 1
     for frame in frames:
         file.enhanced(frame.octets, frame.time, original=frame.length)
     return bytes(file)
+
+
+# --- snoop -----------------------------------------------------------------------------------------------------------
+
+
+def snoop_header(datalink: int = 4, version: int = 2) -> bytes:
+    """The 16 octets at the head of a file."""
+    return b"snoop\0\0\0" + struct.pack(">II", version, datalink)
+
+
+def snoop_record(frame: Recorded, *, drops: int = 0, pad: int | None = None) -> bytes:
+    """One record; the padding fills it up to 32 bits."""
+    size = len(frame.octets)
+    padding = bytes(-size % 4 if pad is None else pad)
+    seconds, nanoseconds = divmod(frame.time, 10**9)
+    fixed = (frame.length, size, 24 + size + len(padding), drops, seconds, nanoseconds // 1000)
+    return struct.pack(">IIIIII", *fixed) + frame.octets + padding
+
+
+def snoop(frames: Sequence[Recorded], datalink: int = 4) -> bytes:
+    """A whole file."""
+    return snoop_header(datalink) + b"".join(snoop_record(frame) for frame in frames)

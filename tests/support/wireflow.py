@@ -152,7 +152,7 @@ def endpoint(address: str, port: int) -> Endpoint:
 
 
 def encode(segment: Segment) -> Frame:
-    """A segment as an Ethernet frame (RFC 791, RFC 8200, RFC 9293); checksums are left to the card."""
+    """A segment as an Ethernet frame (RFC 791, RFC 8200, RFC 9293) with checksums where its octets are known."""
     options = segment.options + bytes(-len(segment.options) % 4)
     tcp = struct.pack(
         ">HHIIBBHHH", segment.source.port, segment.destination.port, segment.seq, segment.ack,
@@ -162,12 +162,23 @@ def encode(segment: Segment) -> Frame:
     size = len(tcp) + segment.length
     if len(addresses) == 8:
         ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + size, segment.ip_id % 65536, 0x4000, segment.ttl, 6, 0)
+        ip = ip[:10] + _checksum(ip + addresses)
         link = bytes(12) + b"\x08\x00"
     else:
         ip = struct.pack(">IHBB", 6 << 28, size, 6, segment.ttl)
         link = bytes(12) + b"\x86\xdd"
+    if len(segment.payload) == segment.length:
+        pseudo = addresses + struct.pack(">II", size, 6)
+        tcp = tcp[:16] + _checksum(pseudo + tcp + segment.payload) + tcp[18:]
     head = link + ip + addresses + tcp
     return Frame(segment.frame, segment.time, head + segment.payload, len(head) + segment.length)
+
+
+def _checksum(octets: bytes) -> bytes:
+    """The Internet checksum (RFC 1071) of octets in which its field is 0."""
+    words = octets + bytes(len(octets) & 1)
+    total: int = sum(struct.unpack(f">{len(words) // 2}H", words))
+    return (-total % 0xFFFF).to_bytes(2, "big")
 
 
 def block_of(frames: Iterable[Frame], *, snaplen: int = 1 << 18) -> FrameBlock:
