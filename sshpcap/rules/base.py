@@ -5,7 +5,8 @@ its page for `sshpcap explain` and docs/findings.md, in five parts: what it mean
 wrong, what to do, references.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
@@ -20,6 +21,10 @@ class Rule(NamedTuple):
     check: Callable[[Session], Iterator[Finding]]
     fallback: bool = False
     """Only asked when no other rule has found an error: it describes rather than explains."""
+    messages: Mapping[str, str] = MappingProxyType({})
+    """What programs print in this case, by program (`printed.py`): names in braces stand for what differs."""
+    instead_of: tuple[str, ...] = ()
+    """Ids of broader findings that say nothing more where this one is found."""
 
 
 def first(session: Session, sender: Who, *names: str) -> Message | None:
@@ -138,28 +143,3 @@ def lost_to_the_capture(session: Session) -> bool:
     return bool(
         cover.gaps or undelivered or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit
     )
-
-
-def closed_before_greeting(session: Session) -> dict[str, str]:
-    """What clients print when the server closes or resets before its identification string (verbatim, from real
-    runs)."""
-    place = server_place(session)
-    if session.close.how == "rst":
-        return {
-            "openssh_client": (
-                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
-            ),
-            "openssh_client_before_8": "ssh_exchange_identification: read: Connection reset by peer",
-            "putty": "Network error: Connection reset by peer",
-            "dropbear": "Remote closed the connection",
-            "paramiko": "Error reading SSH protocol banner[Errno 104] Connection reset by peer",
-        }
-    return {
-        "openssh_client": (
-            f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
-        ),
-        "openssh_client_before_8": "ssh_exchange_identification: Connection closed by remote host",
-        "putty": "Remote side unexpectedly closed network connection",
-        "dropbear": "Remote closed the connection",
-        "paramiko": "Error reading SSH protocol banner",
-    }
