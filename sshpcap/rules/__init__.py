@@ -19,6 +19,7 @@ from sshpcap.rules import (
     health_check_or_scan,
     host_certificate_not_accepted,
     host_key_collected,
+    host_key_differs,
     host_key_not_accepted,
     host_key_rejected_after_newkeys,
     host_key_too_short,
@@ -56,6 +57,7 @@ from sshpcap.rules import (
     unexpected_message,
 )
 from sshpcap.rules.base import Rule
+from sshpcap.rules.company import Company, companies, server_of
 from sshpcap.rules.verdict import verdict
 
 _MODULES: Final = (
@@ -91,6 +93,7 @@ _MODULES: Final = (
     host_key_too_short,
     host_key_not_accepted,
     host_key_collected,
+    host_key_differs,
     host_key_rejected_after_newkeys,
     group_out_of_range,
     invalid_key_exchange_value,
@@ -106,6 +109,7 @@ _MODULES: Final = (
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)
+_AMONG: Final = tuple(rule for rule in RULES if rule.among)
 PAGES: Final[dict[str, str]] = {module.RULE.id: module.__doc__ or "" for module in _MODULES}
 """The page of every finding, by id: the docstring of its module."""
 
@@ -115,7 +119,32 @@ def judge(session: Session) -> Session:
     findings = [finding for rule in RULES if not rule.fallback for finding in rule.check(session)]
     if not any(finding.severity == "error" for finding in findings) and not _explained(findings):
         findings += [finding for rule in RULES if rule.fallback for finding in rule.check(session)]
-    narrower = {broad for rule in RULES for broad in rule.instead_of if any(f.id == rule.id for f in findings)}
+    return _summed_up(session, findings)
+
+
+def judge_together(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    """The sessions of one capture, judged; those rules that can learn from the others are asked again."""
+    known = companies(sessions)
+    return tuple(_judge_among(session, known[server_of(session)]) for session in sessions)
+
+
+def _judge_among(session: Session, company: Company) -> Session:
+    findings = list(session.findings)
+    for rule in _AMONG:
+        found = list(rule.among(session, company)) if rule.among else []
+        if found:
+            findings = [*found, *(finding for finding in findings if finding.id != rule.id)]
+    if findings == list(session.findings):
+        return session
+    rank = {rule.id: place for place, rule in enumerate(RULES)}
+    findings.sort(key=lambda finding: rank.get(finding.id, len(rank)))
+    return _summed_up(session, findings)
+
+
+def _summed_up(session: Session, findings: list[Finding]) -> Session:
+    """The session with these findings, gravest first, without those that a narrower one replaces."""
+    found = {finding.id for finding in findings}
+    narrower = {broad for rule in RULES if rule.id in found for broad in rule.instead_of}
     findings = [finding for finding in findings if finding.id not in narrower]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))

@@ -1,6 +1,7 @@
 """What a rule is, and the few words that all rules share.
 
-A rule is a pure function from a session to findings. It sees results only, never packets. Its module's docstring is
+A rule is a pure function from a session to findings. It sees results only, never packets, and one session; what the
+connections to one server tell together it may look at in a second pass (`company.py`). Its module's docstring is
 its page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be
 wrong, what to do, references.
 """
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
+from sshpcap.rules.company import Company
 
 
 class Rule(NamedTuple):
@@ -25,6 +27,8 @@ class Rule(NamedTuple):
     """What programs print in this case, by program (`printed.py`): names in braces stand for what differs."""
     instead_of: tuple[str, ...] = ()
     """Ids of broader findings that say nothing more where this one is found."""
+    among: Callable[[Session, Company], Iterator[Finding]] | None = None
+    """Asked again when all connections of the capture are known: its findings take the place of its earlier ones."""
 
 
 def first(session: Session, sender: Who, *names: str) -> Message | None:

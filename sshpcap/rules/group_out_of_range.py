@@ -56,9 +56,11 @@ def check(session: Session) -> Iterator[Finding]:
         too_small = bits is not None and least is not None and bits < least
         if too_small and session.close.by == "client" and not _answered(session):
             yield _too_small(session, asked, given, f"{bits:,} bits", f"{least:,}")
-    elif session.close.by == "server" and least is not None and most is not None:
-        if least > _LARGEST or most < _SMALLEST or least > most:
-            yield _not_there(session, asked, f"{least:,} to {most:,} bits")
+        return
+    if least is None or most is None or session.close.by != "server":
+        return
+    if least > _LARGEST or most < _SMALLEST or least > most:
+        yield _not_there(session, asked, f"{least:,} to {most:,} bits")
 
 
 def _number(message: Message, name: str) -> int | None:

@@ -65,18 +65,27 @@ MESSAGES = {
         " and you have requested strict checking."
     ),
     "openssh_client_unknown_key": "No {kind} host key is known for {server} and you have requested strict checking.",
+    "openssh_client_short_key": "Bad server host key: Invalid key length",
     "openssh_client_question": (
         "The authenticity of host '{server} ({server})' can't be established. / Are you sure you want to continue"
         " connecting (yes/no/[fingerprint])?"
     ),
     "openssh_client_question_before_8": "Are you sure you want to continue connecting (yes/no)?",
-    "putty": "WARNING - POTENTIAL SECURITY BREACH! / The host key does not match the one PuTTY has cached for this server",
+    "putty": (
+        "WARNING - POTENTIAL SECURITY BREACH! / The host key does not match the one PuTTY has cached for this server"
+    ),
     "putty_unknown_key": "The host key is not cached for this server / Connection abandoned.",
-    "putty_before_0_78": "The server's host key is not cached in the registry. You have no guarantee that the server is the computer you think it is.",
+    "putty_before_0_78": (
+        "The server's host key is not cached in the registry. You have no guarantee that the server is the computer you"
+        " think it is."
+    ),
     "putty_batch": "Cannot confirm a host key in batch mode",
     "putty_hostkey_option": "Host key not in manually configured list",
     "dropbear": "{type} host key mismatch for {server} !",
-    "dropbear_unknown_key": "Host '{server}' is not in the trusted hosts file. / Didn't validate host key",
+    "dropbear_unknown_key": (
+        "Host '{server}' is not in the trusted hosts file. / Do you want to continue connecting? (y/n) / Didn't"
+        " validate host key"
+    ),
     "asyncssh": "Host key is not trusted for host {server}",
     "jsch": "UnknownHostKey: {server}. {kind} key fingerprint is {md5}",
     "jsch_changed_key": "reject HostKey: {server}",
@@ -128,6 +137,9 @@ def _causes(session: Session, refused: Refused) -> Iterator[str]:
         " servers behind one name, a kind of key that is preferred since an upgrade"
     )
     yield "the key is unknown and the client is strict, or cannot ask (batch mode)"
+    key = refused.key
+    if key.type == "ssh-rsa" and key.bits is not None:
+        yield f"the RSA key of {key.bits:,} bits is shorter than the client demands (RequiredRSASize)"
     yield "somebody stands between client and server, or a firewall inspects SSH"
     yield INVALID_SIGNATURE
 

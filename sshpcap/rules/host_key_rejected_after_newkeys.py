@@ -16,8 +16,8 @@ When it may be wrong
 What to do
     Look at the program's own message. If it is about the host key, compare the fingerprint with the server's, by
     another way than this network, then give the program the right key: known_hosts for paramiko
-    (`load_system_host_keys`, or `ssh-keyscan` and a comparison), `--hostpubsha256` for curl, `ssh_session_is_known_server`
-    for libssh.
+    (`load_system_host_keys`, or `ssh-keyscan` and a comparison), `--hostpubsha256` for curl,
+    `ssh_session_is_known_server` for libssh.
 
 References
     RFC 4253 §8; the documentation of paramiko.client.MissingHostKeyPolicy; curl(1), --hostpubsha256

@@ -135,4 +135,4 @@ def _messages(session: Session, who: Who) -> dict[str, str]:
     return texts
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**_MESSAGES, **_LOGGED})
+RULE = Rule(ID, TITLE, "error", check, messages={**_MESSAGES, **_LOGGED}, instead_of=("bad-packet-length",))

@@ -188,10 +188,5 @@ def _messages(session: Session, who: Who, reason: str, text: str) -> dict[str, s
     return fill(_BAD_CHARACTERS, session)
 
 
-RULE = Rule(
-    ID,
-    TITLE,
-    "error",
-    check,
-    messages={**_BAD_VERSION, **{f"{k}_nul": v for k, v in _BAD_CHARACTERS.items()}, **_LOGGED},
-)
+_NUL = {f"{program}_nul": text for program, text in _BAD_CHARACTERS.items()}
+RULE = Rule(ID, TITLE, "error", check, messages={**_BAD_VERSION, **_NUL, **_LOGGED}, instead_of=("bad-packet-length",))

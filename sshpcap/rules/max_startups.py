@@ -35,7 +35,10 @@ from sshpcap.rules.refusal import refusal_finding, refused_with
 ID = "max-startups"
 TITLE = "Too many unauthenticated connections"
 TEXT = "Exceeded MaxStartups"
-LOG = "beginning MaxStartups throttling / drop connection #N from [{client}]:{client_port} on [{server}]:{port} past MaxStartups"
+LOG = (
+    "beginning MaxStartups throttling / drop connection #N from [{client}]:{client_port} on [{server}]:{port} past"
+    " MaxStartups"
+)
 
 
 def check(session: Session) -> Iterator[Finding]:

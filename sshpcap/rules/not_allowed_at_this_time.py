@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import max_startups
 from sshpcap.rules.base import Rule
+from sshpcap.rules.company import Company
 from sshpcap.rules.printed import CLOSED_BEFORE_GREETING
 from sshpcap.rules.refusal import refusal_finding, refused_with
 
@@ -45,26 +46,62 @@ LOG = (
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire on OpenSSH's own words for it."""
+    yield from _judge(session, None)
+
+
+def among(session: Session, company: Company) -> Iterator[Finding]:
+    """The same, with what became of this client's other connections to the server."""
+    if company.opened > 1:
+        yield from _judge(session, company)
+
+
+def _judge(session: Session, company: Company | None) -> Iterator[Finding]:
     refused = refused_with(session)
     if refused is None or not refused[0].startswith(TEXT):
         return
+    hint, causes = _others(session, company)
     yield refusal_finding(
         session,
         id=ID,
         title=TITLE,
         meaning=(
             "it refuses this client for now, because of a penalty for earlier failures (PerSourcePenalties) or of a"
-            " limit of connections (MaxStartups, PerSourceMaxStartups); the text does not tell which"
+            f" limit of connections (MaxStartups, PerSourceMaxStartups); the text does not tell which{hint}"
         ),
         log=LOG,
-        causes=(
-            "earlier failures from this address, or from others behind the same NAT: wrong keys or passwords, clients"
-            " that connect and do not log in, such as health checks (PerSourcePenalties)",
-            "too many connections that have not logged in yet (MaxStartups): then other attempts at the same time succeed",
-            "too many connections from this address at once (PerSourceMaxStartups)",
-        ),
+        causes=causes,
         remedies=_REMEDIES,
     )
+
+
+_PENALTY = (
+    "earlier failures from this address, or from others behind the same NAT: wrong keys or passwords, clients that"
+    " connect and do not log in, such as health checks (PerSourcePenalties)"
+)
+_LIMIT = "too many connections that have not logged in yet (MaxStartups): then other attempts at the same time succeed"
+_PER_SOURCE = "too many connections from this address at once (PerSourceMaxStartups)"
+
+
+def _others(session: Session, company: Company | None) -> tuple[str, tuple[str, ...]]:
+    """What this client's other connections speak for, and the causes in that order."""
+    usual = (_PENALTY, _LIMIT, _PER_SOURCE)
+    if company is None:
+        return "", usual
+    client = session.client.address
+    later, failed = company.greeted_clients.get(client, 0), company.failed_clients.get(client, 0)
+    if later > session.index:
+        return (
+            f", but this client's connection {later}, after it, got an identification string: that speaks for a limit"
+            " or a short penalty",
+            (_LIMIT, _PENALTY, _PER_SOURCE),
+        )
+    if failed and failed == later:
+        return (
+            f", but this client's connection {failed}, before it, had failed, and none since got an identification"
+            " string: that speaks for a penalty",
+            usual,
+        )
+    return "", usual
 
 
 _REMEDIES = (
@@ -92,4 +129,4 @@ _REMEDIES = (
     *max_startups.REMEDIES[1:3],
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, "sshd_log": LOG})
+RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, "sshd_log": LOG}, among=among)

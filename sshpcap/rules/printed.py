@@ -43,6 +43,7 @@ RESET_BEFORE_GREETING: Final[Texts] = {
     "dropbear": "Remote closed the connection",
     "dropbear_early": "Connect failed: Connection reset by peer",
     "paramiko": "Error reading SSH protocol banner[Errno 104] Connection reset by peer",
+    "paramiko_early": "EOFError",
     "asyncssh": "[Errno 104] Connection reset by peer",
 }
 """The server's RST came before its identification string."""

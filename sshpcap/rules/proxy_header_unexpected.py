@@ -146,4 +146,4 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**_CLIENT, **LOGGED})
+RULE = Rule(ID, TITLE, "error", check, messages={**_CLIENT, **LOGGED}, instead_of=("bad-packet-length",))

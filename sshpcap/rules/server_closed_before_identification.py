@@ -46,6 +46,7 @@ from sshpcap.rules.base import (
     server_said_nothing,
     with_close,
 )
+from sshpcap.rules.company import Company
 from sshpcap.rules.printed import CLOSED_BEFORE_GREETING, before_greeting
 
 ID = "server-closed-before-identification"
@@ -85,6 +86,16 @@ _LONG = (_GRACE, _TIMEOUT)
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the server closed and had sent nothing at all."""
+    yield from _judge(session, None)
+
+
+def among(session: Session, company: Company) -> Iterator[Finding]:
+    """The same, with what the other connections to this server tell: always, or only sometimes?"""
+    if company.opened > 1:
+        yield from _judge(session, company)
+
+
+def _judge(session: Session, company: Company | None) -> Iterator[Finding]:
     close = session.close
     if close.by != "server" or close.how not in ("fin", "rst") or session.outcome in ("refused", "encrypted"):
         return
@@ -103,24 +114,45 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f"The server accepted the connection but sent nothing at all, and {how_it_ended(session)}{waited}. "
-            "Why is not in the capture; the server's log at this moment has it."
+            f"Why is not in the capture; the server's log at this moment has it.{_others(company)}"
         ),
         evidence=with_close(
             session, Evidence(frame=opened.frame, what="SYN-ACK: accepted") if opened and opened.frame else None
         ),
         expected_messages={**before_greeting(session), **_LOG},
-        causes=_causes(delay),
+        causes=_causes(delay, company),
         remedies=_REMEDIES,
     )
 
 
-def _causes(delay: int | None) -> tuple[str, ...]:
-    """What fits the delay first, then the rest."""
+def _others(company: Company | None) -> str:
+    """How often it happens, as a sentence that begins with a space."""
+    if company is None:
+        return ""
+    if company.greeted:
+        return (
+            f" Of {company.opened:,} connections to this server in the capture {company.greeted:,} got its"
+            f" identification string (the first is connection {company.greeted_index}): it does not happen always."
+        )
+    return f" None of {company.opened:,} connections to this server in the capture got its identification string."
+
+
+def _causes(delay: int | None, company: Company | None) -> tuple[str, ...]:
+    """What fits first, then the rest: repetition tells more than the delay."""
     every = (_LISTENER, _CHILD, _ACCESS, _PROXY, _RESOLVER, _TLS, _TIMEOUT, _GRACE)
-    if delay is None:
-        return every
-    fitting = next((causes for limit, causes in _BY_DELAY if delay < limit * 1e9), _LONG)
+    fitting: tuple[str, ...] = every
+    if delay is not None:
+        fitting = next((causes for limit, causes in _BY_DELAY if delay < limit * 1e9), _LONG)
+    if company is not None and company.greeted and delay is not None and delay < _AT_ONCE_NS:
+        limit = _DROPBEAR if "Dropbear" in company.programs else _LIMIT
+        fitting = (limit, _SOME, *(cause for cause in fitting if cause not in (_TLS, _LISTENER)))
     return (*fitting, *(cause for cause in every if cause not in fitting))
+
+
+_AT_ONCE_NS = 1_000_000_000
+_LIMIT = "a limit of connections that is reached now and then (MaxStartups of OpenSSH up to 8.1, xinetd instances)"
+_DROPBEAR = "Dropbear's limit of connections that have not logged in: 5 from one address, 30 in all"
+_SOME = "one of several servers behind a load balancer is broken, or it has none left at times"
 
 
 _LOG = {
@@ -178,4 +210,4 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, **_LOG})
+RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, **_LOG}, among=among)

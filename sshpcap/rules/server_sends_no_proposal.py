@@ -16,8 +16,8 @@ When it may be wrong
 
 What to do
     Look at the server: hung, stopped, out of memory or of entropy (old embedded devices), or a middlebox that answers
-    with an identification string in its place. Clients should limit the wait: OpenSSH's ConnectTimeout does not cover
-    it, ServerAliveInterval does.
+    with an identification string in its place. Clients should limit the wait: PuTTY, Dropbear and OpenSSH wait for
+    ever; OpenSSH's ConnectTimeout does not cover this step, ServerAliveInterval does.
 
 References
     RFC 4253 §7.1; ssh_config(5), ServerAliveInterval, ServerAliveCountMax
@@ -34,8 +34,6 @@ TITLE = "The server identifies itself and sends no proposal"
 _WAIT_NS = 3_000_000_000
 _MESSAGES = {
     "openssh_client": "Connection to {server} port {port} timed out",
-    "putty": "(nothing: it waits for ever)",
-    "dropbear": "(nothing: it waits for ever)",
     "paramiko": "EOFError",
 }
 

@@ -16,7 +16,8 @@ When it may be wrong
 What to do
     On the server's console: does sshd run, and is it stopped, swapping or waiting (`ps -o pid,stat,wchan,cmd -C
     sshd`, `dmesg | tail`)? Behind a proxy or load balancer: does its backend answer? With TCP wrappers, xinetd or
-    sslh: does name resolution work (it waits 5 s for every silent name server)? Clients should limit their wait.
+    sslh: does name resolution work (it waits 5 s for every silent name server)? Clients should limit their
+    wait: OpenSSH's default, PuTTY and Dropbear wait for ever, paramiko 15 s.
 
 References
     RFC 4253 §4.2; ssh_config(5), ConnectTimeout
@@ -41,13 +42,8 @@ ID = "server-silent"
 TITLE = "The server accepts the connection and says nothing"
 _WAIT_NS = 3_000_000_000
 _MESSAGES = {
-    "openssh_client": (
-        "Connection timed out during banner exchange / Connection to {server} port {port} timed out (only with"
-        " ConnectTimeout; else it waits for ever)"
-    ),
+    "openssh_client": ("Connection timed out during banner exchange / Connection to {server} port {port} timed out"),
     "openssh_client_before_8": "Connection timed out during banner exchange",
-    "putty": "(nothing: it waits for ever)",
-    "dropbear": "(nothing: it waits for ever)",
     "paramiko": "Error reading SSH protocol banner",
     "jsch": "Session.connect: java.net.SocketTimeoutException: Read timed out",
     "libssh": "Timeout connecting to {server}",
@@ -78,7 +74,7 @@ def check(session: Session) -> Iterator[Finding]:
         summary=(
             f"The server accepted the connection and acknowledged the client's identification string (frame"
             f" {greeting.frame}), but sent nothing itself for {duration(waiting.waited.ns)}{patience}. The"
-            " acknowledgements come from its kernel; its program is stuck, or what stands in front of it has no backend."
+            " acknowledgements come from its kernel; its program is stuck, or what stands in front has no backend."
         ),
         evidence=with_close(session, shown(greeting, "the client's identification string, acknowledged")),
         expected_messages=fill(_MESSAGES, session),

@@ -57,8 +57,8 @@ def check(session: Session) -> Iterator[Finding]:
         party="server",
         title=TITLE,
         summary=(
-            f"The protocol versions do not fit: {announced(session)}. The server knows only SSH-1, which is obsolete and"
-            f" insecure. In the end {how_it_ended(session)}."
+            f"The protocol versions do not fit: {announced(session)}. The server knows only SSH-1, which is obsolete"
+            f" and insecure. In the end {how_it_ended(session)}."
         ),
         evidence=with_close(
             session,

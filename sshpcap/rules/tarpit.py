@@ -40,7 +40,7 @@ _MESSAGES = {
         "Connection timed out during banner exchange / Connection to {server} port {port} timed out"
     ),
     "dropbear": "Remote closed the connection",
-    "paramiko": 'Indecipherable protocol version "{line}"',
+    "paramiko": "Indecipherable protocol version",
 }
 
 
@@ -65,7 +65,7 @@ def check(session: Session) -> Iterator[Finding]:
         named="sends line after line and no identification string, as a tarpit does",
         more=f", {len(lines):,} lines in {len(segments):,} segments within {duration(spread)}",
         confidence="high" if many else "medium",
-        messages=fill(_MESSAGES, session, line=lines[-1].fields.get("text", "")),
+        messages=fill(_MESSAGES, session),
         causes=(
             "a tarpit (endlessh) on this port; the real sshd listens on another one",
             "another service that talks without being asked",

@@ -52,7 +52,7 @@ def check(session: Session) -> Iterator[Finding]:
                 side="server",
                 action="to serve SSH inside TLS, put stunnel in front of sshd on a port of its own. stunnel.conf:",
                 command="[ssh]\naccept = 443\nconnect = 127.0.0.1:22\ncert = /etc/stunnel/ssh.pem",
-                risk="sshd sees every client as 127.0.0.1: access lists, penalties and fail2ban no longer tell them apart",
+                risk="sshd sees every client as 127.0.0.1: access lists, penalties and fail2ban see one client",
             ),
         ),
     )
