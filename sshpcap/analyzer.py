@@ -302,6 +302,8 @@ class Analyzer:
             )
             captures = (*captures[:-1], last)
         sessions = self.sessions()
+        if not self._handed_out:
+            sessions = rules.judge_together(sessions)
         return Report(
             schema_version=SCHEMA_VERSION,
             sshpcap_version=VERSION,

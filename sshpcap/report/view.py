@@ -210,7 +210,14 @@ def _without_identification(party: Party) -> str:
 
 
 _SHOWN_OCTETS: Final = 60
-_ABOUT_WAITING: Final = ("stalled", "login-grace-time", "closed-during-handshake", "incomplete-capture")
+_ABOUT_WAITING: Final = (
+    "stalled",
+    "server-silent",
+    "server-sends-no-proposal",
+    "login-grace-time",
+    "closed-during-handshake",
+    "incomplete-capture",
+)
 _PRINTS: Final = {
     "OpenSSH": ("openssh",),
     "OpenSSH for Windows": ("openssh",),
@@ -220,6 +227,11 @@ _PRINTS: Final = {
     "Dropbear": ("dropbear",),
     "paramiko": ("paramiko",),
     "AsyncSSH": ("asyncssh",),
+    "JSch": ("jsch",),
+    "Go x/crypto/ssh": ("go",),
+    "libssh": ("libssh",),
+    "libssh2": ("libssh2", "curl"),
+    "ssh2 (Node.js)": ("node_ssh2",),
 }
 
 

@@ -10,54 +10,106 @@ import msgspec
 
 from sshpcap.model import SEVERITIES, Finding, Session
 from sshpcap.rules import (
+    bad_packet_length,
     client_closed_before_identification,
     closed_during_handshake,
     connection_refused,
     disconnect_message,
+    group_out_of_range,
+    health_check_or_scan,
+    host_certificate_not_accepted,
+    host_key_collected,
+    host_key_differs,
     host_key_not_accepted,
+    host_key_rejected_after_newkeys,
+    host_key_too_short,
+    http_client,
+    http_server,
+    identification_too_long,
     incomplete_capture,
+    invalid_key_exchange_value,
     login_grace_time,
+    malformed_identification,
     malformed_message,
+    max_startups,
     no_answer_to_syn,
     no_common_cipher,
     no_common_compression,
     no_common_host_key_algorithm,
     no_common_kex_algorithm,
     no_common_mac,
+    not_allowed_at_this_time,
     not_an_ssh_client,
     not_an_ssh_server,
     protocol_version_mismatch,
+    proxy_header_unexpected,
     refused_before_identification,
     server_closed_before_identification,
+    server_sends_no_proposal,
+    server_silent,
+    smtp_or_ftp_server,
+    ssh1_only_client,
+    ssh1_only_server,
     stalled,
+    tarpit,
+    tls_client,
+    tls_server,
+    unexpected_message,
 )
 from sshpcap.rules.base import Rule
+from sshpcap.rules.company import Company, companies, server_of
 from sshpcap.rules.verdict import verdict
 
 _MODULES: Final = (
     connection_refused,
     no_answer_to_syn,
+    max_startups,
+    not_allowed_at_this_time,
     refused_before_identification,
+    ssh1_only_server,
+    ssh1_only_client,
+    malformed_identification,
+    identification_too_long,
     protocol_version_mismatch,
+    http_server,
+    tls_server,
+    smtp_or_ftp_server,
+    tarpit,
     not_an_ssh_server,
+    proxy_header_unexpected,
+    http_client,
+    tls_client,
     not_an_ssh_client,
+    server_silent,
     server_closed_before_identification,
+    health_check_or_scan,
     client_closed_before_identification,
     no_common_kex_algorithm,
     no_common_host_key_algorithm,
     no_common_cipher,
     no_common_mac,
     no_common_compression,
+    host_certificate_not_accepted,
+    host_key_too_short,
     host_key_not_accepted,
+    host_key_collected,
+    host_key_differs,
+    host_key_rejected_after_newkeys,
+    group_out_of_range,
+    invalid_key_exchange_value,
+    unexpected_message,
+    bad_packet_length,
     malformed_message,
     disconnect_message,
     login_grace_time,
+    server_sends_no_proposal,
     stalled,
     incomplete_capture,
     closed_during_handshake,
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)
+_AMONG: Final = tuple(rule for rule in RULES if rule.among)
 PAGES: Final[dict[str, str]] = {module.RULE.id: module.__doc__ or "" for module in _MODULES}
 """The page of every finding, by id: the docstring of its module."""
 
@@ -67,6 +119,33 @@ def judge(session: Session) -> Session:
     findings = [finding for rule in RULES if not rule.fallback for finding in rule.check(session)]
     if not any(finding.severity == "error" for finding in findings) and not _explained(findings):
         findings += [finding for rule in RULES if rule.fallback for finding in rule.check(session)]
+    return _summed_up(session, findings)
+
+
+def judge_together(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    """The sessions of one capture, judged; those rules that can learn from the others are asked again."""
+    known = companies(sessions)
+    return tuple(_judge_among(session, known[server_of(session)]) for session in sessions)
+
+
+def _judge_among(session: Session, company: Company) -> Session:
+    findings = list(session.findings)
+    for rule in _AMONG:
+        found = list(rule.among(session, company)) if rule.among else []
+        if found:
+            findings = [*found, *(finding for finding in findings if finding.id != rule.id)]
+    if findings == list(session.findings):
+        return session
+    rank = {rule.id: place for place, rule in enumerate(RULES)}
+    findings.sort(key=lambda finding: rank.get(finding.id, len(rank)))
+    return _summed_up(session, findings)
+
+
+def _summed_up(session: Session, findings: list[Finding]) -> Session:
+    """The session with these findings, gravest first, without those that a narrower one replaces."""
+    found = {finding.id for finding in findings}
+    narrower = {broad for rule in RULES if rule.id in found for broad in rule.instead_of}
+    findings = [finding for finding in findings if finding.id not in narrower]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))
 

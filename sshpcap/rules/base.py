@@ -1,14 +1,17 @@
 """What a rule is, and the few words that all rules share.
 
-A rule is a pure function from a session to findings. It sees results only, never packets. Its module's docstring is
+A rule is a pure function from a session to findings. It sees results only, never packets, and one session; what the
+connections to one server tell together it may look at in a second pass (`company.py`). Its module's docstring is
 its page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be
 wrong, what to do, references.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
+from sshpcap.rules.company import Company
 
 
 class Rule(NamedTuple):
@@ -20,6 +23,12 @@ class Rule(NamedTuple):
     check: Callable[[Session], Iterator[Finding]]
     fallback: bool = False
     """Only asked when no other rule has found an error: it describes rather than explains."""
+    messages: Mapping[str, str] = MappingProxyType({})
+    """What programs print in this case, by program (`printed.py`): names in braces stand for what differs."""
+    instead_of: tuple[str, ...] = ()
+    """Ids of broader findings that say nothing more where this one is found."""
+    among: Callable[[Session, Company], Iterator[Finding]] | None = None
+    """Asked again when all connections of the capture are known: its findings take the place of its earlier ones."""
 
 
 def first(session: Session, sender: Who, *names: str) -> Message | None:
@@ -138,28 +147,3 @@ def lost_to_the_capture(session: Session) -> bool:
     return bool(
         cover.gaps or undelivered or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit
     )
-
-
-def closed_before_greeting(session: Session) -> dict[str, str]:
-    """What clients print when the server closes or resets before its identification string (verbatim, from real
-    runs)."""
-    place = server_place(session)
-    if session.close.how == "rst":
-        return {
-            "openssh_client": (
-                f"kex_exchange_identification: read: Connection reset by peer / Connection reset by {place}"
-            ),
-            "openssh_client_before_8": "ssh_exchange_identification: read: Connection reset by peer",
-            "putty": "Network error: Connection reset by peer",
-            "dropbear": "Remote closed the connection",
-            "paramiko": "Error reading SSH protocol banner[Errno 104] Connection reset by peer",
-        }
-    return {
-        "openssh_client": (
-            f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
-        ),
-        "openssh_client_before_8": "ssh_exchange_identification: Connection closed by remote host",
-        "putty": "Remote side unexpectedly closed network connection",
-        "dropbear": "Remote closed the connection",
-        "paramiko": "Error reading SSH protocol banner",
-    }

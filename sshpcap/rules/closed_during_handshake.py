@@ -13,7 +13,12 @@ When it may be wrong
 
 What to do
     Read the log of the side that closed, at this second, or run the client with `ssh -vvv`. The last message that the
-    closing side had received is what it did not like.
+    closing side had received is what it did not like. A server that always closes at the same message without a word
+    may crash there: look for `audit: type=1326` or `segfault` in the kernel's log, and for "penalty: caused crash" in
+    the log of OpenSSH 9.8 and later (which then refuses the next connections with "Not allowed at this time").
+
+    For a ticket, gather: this capture (whole frames, from the SYN on), the exact text and time that the client shows,
+    `ssh -vvv` of one attempt, the server's log at that time, both versions, and whether it happens always.
 
 References
     RFC 4253 §7
@@ -23,6 +28,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
+from sshpcap.rules.printed import CLOSED_BY_CLIENT, CLOSED_LATER, later
 
 ID = "closed-during-handshake"
 TITLE = "Closed during the handshake"
@@ -48,19 +54,16 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
         ),
-        expected_messages=_messages(session),
-        causes=(
-            *_silent_negotiation(session),
-            "the program of the closing side did not like the last message, or crashed",
-            "a firewall or intrusion prevention system cut the connection",
-        ),
+        expected_messages=later(session),
+        causes=tuple(_causes(session)),
         remedies=(
             Remedy(
                 side="server",
                 action="read sshd's log at the time of the close",
-                command="journalctl -u ssh --since '-10 min'",
+                command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*(segfault|type=1326)'",
             ),
-            Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST"),
+            Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST 2>&1 | tee ssh.log"),
+            Remedy(side="capture", action="capture at both ends: it tells a program from something on the path"),
         ),
     )
 
@@ -89,11 +92,15 @@ def _reached(session: Session) -> str:
     return f"The handshake got to {words}"
 
 
-def _messages(session: Session) -> dict[str, str]:
-    how = "reset" if session.close.how == "rst" else "closed"
-    if session.close.by == "client":
-        return {"sshd_log": f"Connection {how} by {session.client.address} port {session.client.port} [preauth]"}
-    return {"openssh_client": f"Connection {how} by {session.server.address} port {session.server.port}"}
+def _causes(session: Session) -> Iterator[str]:
+    yield from _silent_negotiation(session)
+    yield "the program of the closing side did not like the last message"
+    if session.close.by == "server":
+        yield "the server's process crashed or was killed at this point (out of memory, seccomp, a bug)"
+        yield "a proxy in front of the server lost its backend"
+    elif session.close.by == "client":
+        yield "the user or a time limit of the program ended it"
+    yield "a firewall or intrusion prevention system cut the connection"
 
 
 def _odd(session: Session) -> Iterator[Evidence]:
@@ -189,4 +196,4 @@ _STAGES = {
     "encrypted": "encryption",
 }
 
-RULE = Rule(ID, TITLE, "error", check, fallback=True)
+RULE = Rule(ID, TITLE, "error", check, fallback=True, messages={**CLOSED_LATER, **CLOSED_BY_CLIENT})

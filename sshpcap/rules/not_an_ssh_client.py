@@ -1,8 +1,8 @@
 """Not an SSH client.
 
 What it means
-    What connected to the SSH server speaks another protocol: a browser, a TLS client, a scanner, or a proxy that puts
-    its own header in front. The server is not at fault.
+    What connected to the SSH server speaks another protocol: remote desktop, SOCKS, a scanner's probe, an empty line.
+    HTTP, TLS and the PROXY protocol have findings of their own. The server is not at fault.
 
 How it is known
     The client's first octets do not begin with "SSH-". OpenSSH answers with "Invalid SSH identification string." (up
@@ -13,95 +13,48 @@ When it may be wrong
     before it. The name of the other protocol is a recognition of its first octets.
 
 What to do
-    Find the program at the client's address. If it is your own load balancer with a PROXY header: switch `send-proxy`
-    off for the SSH backend.
+    Find the program at the client's address, and correct its port. From the internet: scanners, harmless.
 
 References
-    RFC 4253 §4.2; the PROXY protocol (HAProxy), sections 2.1 and 2.2
+    RFC 4253 §4.2
 """
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, how_it_ended, with_close
-from sshpcap.ssh import plain_text
+from sshpcap.model import Finding, Remedy, Session
+from sshpcap.rules.base import Rule
+from sshpcap.rules.other_client import LOGGED, PROXY_PROTOCOLS, client_finding, other_client
 
 ID = "not-an-ssh-client"
 TITLE = "Not an SSH client"
-_SHOWN = 80
+_ELSEWHERE = ("HTTP", "HTTP CONNECT", "HTTP/2", "TLS", *PROXY_PROTOCOLS)
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire on a client that sent something else than an identification string, or before it."""
-    client = session.client
-    if session.coverage.midstream or session.stage in ("kex", "newkeys", "encrypted"):
+    """Fire on a client that sent something without a finding of its own, or before its identification string."""
+    spoken = other_client(session)
+    if spoken is None or spoken.protocol in _ELSEWHERE:
         return
-    if client.preamble is None and not client.pre_identification:
-        return
-    if client.kexinit is not None and session.server.kexinit is not None:
-        return  # the server understood it
-    text = client.pre_identification[0] if client.pre_identification else client.preamble or ""
-    if text.startswith("SSH-") or (session.server.identification is None and session.server.pre_identification):
-        return
-    begun = client.first_octets or text
-    protocol = plain_text.protocol(begun)
-    said = next((m for m in session.messages if m.sender == "client"), None)
-    frame = (
-        said.frame if said else (client.unreadable.frame if client.unreadable else session.tcp.client.last_data_frame)
-    )
-    named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
-    if client.identification is not None:
-        named = f"sent {protocol or 'something else'} before its identification string, which a server does not expect"
-    shown = begun.partition("\\x0d\\x0a")[0] or begun
-    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-    answer = next(
-        (m for m in session.messages if m.sender == "server" and plain_text.complaint(str(m.fields.get("text", "")))),
-        None,
-    )
-    replied = f' The server answered "{answer.fields["text"]}" (frame {answer.frame}).' if answer else ""
-    yield Finding(
+    yield client_finding(
+        session,
+        spoken,
         id=ID,
-        severity="error",
-        confidence="high" if protocol or answer else "medium",
-        party="client",
         title=TITLE,
-        summary=(
-            f'The client {client.address} {named}: its first octets are "{shown}" (frame {frame}).{replied} '
-            f"In the end {how_it_ended(session)}."
-        ),
-        evidence=with_close(
-            session,
-            Evidence(frame=frame, what=f'"{shown}"') if frame is not None else None,
-            Evidence(frame=answer.frame, what="the server's complaint", bytes=answer.bytes) if answer else None,
-        ),
-        expected_messages=_messages(session, shown),
+        confidence="high" if spoken.protocol or spoken.answer else "medium",
         causes=(
-            "a web browser, a health check or a scanner that tries this port",
-            "a load balancer that sends a PROXY header to a server that does not expect it",
-            "a client configured with the wrong port",
+            "a scanner, or a health check that sends something",
+            "a program of another kind with the wrong port",
+            "a person with telnet or netcat who pressed Return",
         ),
         remedies=(
             Remedy(side="client", action="find the program that connects from this address, and correct its port"),
             Remedy(
-                side="network", action="switch the PROXY header off for the SSH backend (HAProxy: remove send-proxy)"
+                side="server",
+                action="who connects like that, and how often?",
+                command="journalctl -u ssh | grep -E 'invalid protocol identifier|invalid characters'",
             ),
         ),
     )
 
 
-def _messages(session: Session, shown: str) -> dict[str, str]:
-    server = session.server.identification
-    if server is None or server.implementation not in ("OpenSSH", "OpenSSH for Windows"):
-        return {}
-    why = (
-        "banner line contains invalid characters"
-        if "\\x" in shown
-        else f'client sent invalid protocol identifier "{shown}"'
-    )
-    place = client_place(session)
-    return {
-        "sshd_log": f"kex_exchange_identification: {why} / banner exchange: Connection from {place}: invalid format"
-    }
-
-
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=LOGGED)

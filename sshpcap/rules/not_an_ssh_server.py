@@ -1,7 +1,8 @@
 """Not an SSH server.
 
 What it means
-    What answers on this port speaks another protocol than SSH, or a text that is no identification string.
+    What answers on this port speaks another protocol than SSH, or a text that is no identification string. HTTP, TLS,
+    SMTP and FTP, and tarpits have findings of their own.
 
 How it is known
     The server's first octets do not begin with "SSH-", and no identification string follows them.
@@ -12,82 +13,48 @@ When it may be wrong
     server that was cut off while it still sent them, may hide that one would have come.
 
 What to do
-    Connect to the right port, or to the right host behind a proxy or NAT. SSH inside TLS or through an HTTP proxy
-    needs a ProxyCommand.
+    Connect to the right port, or to the right host behind a proxy or NAT. A text may be the server's own explanation:
+    read it.
 
 References
-    RFC 4253 §4.2; ssh_config(5), ProxyCommand
+    RFC 4253 §4.2
 """
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
-from sshpcap.ssh import plain_text
+from sshpcap.model import Finding, Session
+from sshpcap.rules.base import Rule
+from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
+from sshpcap.rules.printed import CLOSED_BEFORE_GREETING, INVALID_FORMAT, fill
 
 ID = "not-an-ssh-server"
 TITLE = "Not an SSH server"
-_SHOWN = 80
+_ELSEWHERE = ("HTTP", "HTTP CONNECT", "HTTP/2", "TLS", "SMTP", "FTP", "SMTP or FTP")
+_MESSAGES = {**CLOSED_BEFORE_GREETING, "openssh_client_binary": INVALID_FORMAT["openssh_client"]}
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire on a server that sent something, and no identification string."""
-    server = session.server
-    if server.identification is not None or not server.pre_identification or session.coverage.midstream:
+    """Fire on a server that sent something that has no finding of its own, and no identification string."""
+    spoken = other_service(session)
+    if spoken is None or spoken.protocol in _ELSEWHERE:
         return
-    text = server.pre_identification[0]
-    if text.startswith("SSH-") or plain_text.refusal(text) or plain_text.complaint(text):
-        return
-    protocol = plain_text.protocol(text)
-    if protocol is None and session.close.how == "capture_end":
+    if spoken.protocol is None and session.close.how == "capture_end":
         return  # lines before the identification string are allowed, and it may have come later
-    said = next((m for m in session.messages if m.sender == "server"), None)
-    frame = (
-        said.frame if said else (server.unreadable.frame if server.unreadable else session.tcp.server.last_data_frame)
-    )
-    named = f"speaks {protocol}, not SSH" if protocol else "does not speak SSH"
-    place = server_place(session)
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    many = len(server.pre_identification)
-    lines = f" ({many} lines)" if many > 1 else ""
-    yield Finding(
+    yield service_finding(
+        session,
+        spoken,
         id=ID,
-        severity="error",
-        confidence="high" if protocol else "medium",
-        party="server",
         title=TITLE,
-        summary=(
-            f'What answers on {place} {named}: it sent "{shown}"{lines} in frame {frame} and no identification string; '
-            f"{how_it_ended(session)}."
+        named=f"speaks {spoken.protocol}, not SSH" if spoken.protocol else "does not speak SSH",
+        confidence="high" if spoken.protocol else "medium",
+        messages=fill({"openssh_client_binary": _MESSAGES["openssh_client_binary"]}, session),
+        causes=(
+            "the port belongs to another service",
+            "a port forwarding, NAT or load balancer leads to another service",
+            "something on the way answers in the server's place",
         ),
-        evidence=with_close(session, Evidence(frame=frame, what=f'"{shown}"') if frame is not None else None),
-        expected_messages={
-            "openssh_client": (
-                f"kex_exchange_identification: Connection closed by remote host / Connection closed by {place}"
-            ),
-            "openssh_client_binary": f"banner exchange: Connection to {place}: invalid format",
-            "putty": "Remote side unexpectedly closed network connection",
-            "paramiko": "Error reading SSH protocol banner",
-        },
-        causes=_TARPIT if protocol is None and many > _TARPIT_LINES else _CAUSES,
-        remedies=(
-            Remedy(side="client", action="use the port of the SSH server", command="ssh -p PORT HOST"),
-            Remedy(
-                side="client",
-                action="SSH inside TLS: unwrap it",
-                command="ssh -o ProxyCommand='openssl s_client -quiet -connect %h:443 -servername %h' HOST",
-            ),
-            Remedy(side="server", action="see what listens on the port", command="ss -ltnp"),
-        ),
+        remedies=(RIGHT_PORT, WHO_LISTENS),
     )
 
 
-_TARPIT_LINES = 3
-_CAUSES = (
-    "the port belongs to another service",
-    "a port forwarding, NAT or load balancer leads to another service",
-    "a TLS wrapper, an HTTP proxy or a captive portal answers in the server's place",
-)
-_TARPIT = ("a tarpit (endlessh) holds scanners up with endless lines; the real sshd listens on another port", *_CAUSES)
-
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

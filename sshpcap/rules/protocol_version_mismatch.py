@@ -1,21 +1,20 @@
 """Protocol version mismatch.
 
 What it means
-    The two sides speak different major versions of the SSH protocol, or one announces a version that is none. SSH-1
-    is obsolete and insecure; SSH-1.99 means "2.0 and 1.x" and is no mismatch.
+    One side announces a version of the SSH protocol that the other does not know, such as 3.0. SSH-1 has findings of
+    its own (ssh1-only-server, ssh1-only-client); a version that is no number is malformed-identification.
 
 How it is known
-    From the protocol version fields of the identification strings, or from the server's "Protocol major versions
-    differ."
+    From the protocol version fields of the identification strings. "1.99" means "2.0 and 1.x" (RFC 4253 §5.1) and is
+    no mismatch.
 
 When it may be wrong
-    The versions are certain. A program may go on in spite of an unknown version (PuTTY does with 3.0); then there is
-    no failure here.
+    The versions are certain. A program may go on in spite of an unknown version (PuTTY does with 3.0); then this is
+    not found.
 
 What to do
-    Switch the SSH-1 side to version 2: `ip ssh version 2` on old Cisco devices (needs an RSA key of 768 bits or
-    more), the protocol setting in PuTTY (Connection > SSH). Where that cannot be done, an old client is the only way,
-    and an insecure one.
+    No version above 2 exists. Find out what the odd side is: a scanner, a honeypot, or something on the way that
+    changes the line. Capture at both ends and compare.
 
 References
     RFC 4253 §4.2, §5.1
@@ -23,127 +22,73 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Finding, Identification, Remedy, Session, Who
-from sshpcap.rules.base import (
-    Rule,
-    client_place,
-    first,
-    how_it_ended,
-    lost_to_the_capture,
-    server_place,
-    shown,
-    with_close,
-)
-from sshpcap.ssh import plain_text
+from sshpcap.model import Finding, Remedy, Session, Who
+from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, shown, with_close
+from sshpcap.rules.greetings import BEGUN, announced, greeting, major, major_complaint, went_on
+from sshpcap.rules.printed import fill
 
 ID = "protocol-version-mismatch"
 TITLE = "Protocol version mismatch"
+_SIDES: tuple[Who, ...] = ("server", "client")
+_MESSAGES = {
+    "openssh_client": (
+        "Protocol major versions differ: 2 vs. {major} / banner exchange: Connection to {server} port {port}: could not"
+        " read protocol version"
+    ),
+    "dropbear": "Incompatible remote version '{text}'",
+    "paramiko": "Incompatible version ({version} instead of 2.0)",
+    "asyncssh": "Unsupported SSH version",
+}
+_LOGGED = {
+    "sshd_log": (
+        "Protocol major versions differ: 2 vs. {major} / banner exchange: Connection from {client} port {client_port}:"
+        " could not read protocol version"
+    ),
+    "dropbear_log": "Exit before auth from <{client}:{client_port}>: Incompatible remote version '{text}'",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire when the announced versions do not fit and no key exchange began."""
-    client, server = _major(session.client.identification), _major(session.server.identification)
-    malformed = [m for m in session.messages if m.kind == "malformed" and m.name == "identification"]
-    complained = _complained(session)
-    if (client is None or client == 2) and (server is None or server == 2) and not complained and not malformed:
+    """Fire when an announced version is unknown and no key exchange began."""
+    if session.stage in BEGUN:
         return
-    greetings = [first(session, who, "identification") for who in ("client", "server")]
-    said = {m.sender: str(m.fields["text"]) for m in greetings if m is not None}
-    named = " and ".join(f'the {who} says "{text}"' for who, text in said.items())
-    complaint = f' The server explains: "{complained}".' if complained else ""
-    odd = "server" if server is not None and server != 2 else "client"
-    if malformed:
-        odd = malformed[0].sender
-    if session.stage in ("kex", "newkeys", "encrypted") or (not malformed and _went_on(session, odd)):
-        return
-    yield Finding(
-        id=ID,
-        severity="error",
-        confidence="medium" if lost_to_the_capture(session) else "high",
-        party="server" if odd == "server" else "client",
-        title=TITLE,
-        summary=f"The protocol versions do not fit: {named}.{complaint} In the end {how_it_ended(session)}.",
-        evidence=with_close(session, *(shown(m, "identification string") for m in greetings if m is not None)),
-        expected_messages=_messages(session, odd, server if odd == "server" else client, said.get("server", "")),
-        causes=_CAUSES[odd] if (server if odd == "server" else client) == 1 else _CAUSES["odd"],
-        remedies=_REMEDIES[odd] if (server if odd == "server" else client) == 1 else (),
-    )
-
-
-def _messages(session: Session, odd: str, major: int | None, said: str) -> dict[str, str]:
-    """What the other side prints (verbatim, from real runs)."""
-    if odd == "client":
-        return {
-            "sshd_log": f"Protocol major versions differ … / banner exchange: Connection from {client_place(session)}"
-        }
-    place = server_place(session)
-    if major is None or major < 0:
-        return {
-            "openssh_client": (
-                f"Bad remote protocol version identification: '{said}' / banner exchange: Connection to {place}: "
-                "invalid format"
+    complaint = major_complaint(session)
+    for odd in _SIDES:
+        party = session.server if odd == "server" else session.client
+        number = major(party.identification)
+        if party.identification is None or number in (None, -1, 1, 2) or went_on(session, odd):
+            continue
+        explains = f' The server explains: "{complaint}".' if complaint else ""
+        yield Finding(
+            id=ID,
+            severity="error",
+            confidence="medium" if lost_to_the_capture(session) else "high",
+            party=odd,
+            title=TITLE,
+            summary=(
+                f"The protocol versions do not fit: {announced(session)}.{explains} In the end {how_it_ended(session)}."
             ),
-            "dropbear": f"Incompatible remote version '{said}'",
-            "paramiko": "Incompatible version",
-        }
-    version = session.server.identification.protocol_version if session.server.identification else str(major)
-    messages = {
-        "openssh_client": (
-            f"Protocol major versions differ: 2 vs. {major} / banner exchange: Connection to {place}: "
-            "could not read protocol version"
-        ),
-        "dropbear": f"Incompatible remote version '{said}'",
-        "paramiko": f"Incompatible version ({version} instead of 2.0)",
-    }
-    if major == 1:
-        messages["putty"] = (
-            "SSH protocol version 2 required by our configuration but remote only provides (old, insecure) SSH-1"
+            evidence=with_close(
+                session,
+                *(shown(m, f"the {who}'s identification string") for who in _SIDES if (m := greeting(session, who))),
+            ),
+            expected_messages=fill(
+                _MESSAGES if odd == "server" else _LOGGED,
+                session,
+                major=number,
+                text=party.identification.text,
+                version=party.identification.protocol_version,
+            ),
+            causes=(
+                "a program that does not follow RFC 4253: a scanner, a honeypot, a test",
+                "octets changed on the way",
+            ),
+            remedies=(
+                Remedy(side=odd, action="find out what this program is, and update or replace it"),
+                Remedy(side="capture", action="capture at both ends and compare the identification strings"),
+            ),
         )
-    return messages
+        return
 
 
-_CAUSES = {
-    "server": ("an old device that speaks only SSH-1",),
-    "client": ("a client that is configured for SSH-1 only, or knows nothing else",),
-    "odd": ("a program that does not follow RFC 4253, or a scanner", "octets changed on the way"),
-}
-_REMEDIES = {
-    "server": (Remedy(side="server", action="switch the device to SSH-2 (old Cisco IOS)", command="ip ssh version 2"),),
-    "client": (Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),),
-}
-
-
-def _went_on(session: Session, odd: str) -> bool:
-    """The other side read the odd version and began the key exchange all the same."""
-    reader: Who = "client" if odd == "server" else "server"
-    greeting = first(session, "server" if odd == "server" else "client", "identification")
-    proposal = first(session, reader, "SSH_MSG_KEXINIT")
-    own = first(session, reader, "identification")
-    if greeting is None or proposal is None or own is None:
-        return False
-    # Some send their proposal along with their identification string, without having read anything.
-    return proposal.frame > greeting.frame and proposal.frames[0] not in own.frames
-
-
-def _major(identification: Identification | None) -> int | None:
-    """Major version; 1.99 counts as 2; -1 where it is no number; None without an identification string."""
-    if identification is None:
-        return None
-    if identification.protocol_version == "1.99":
-        return 2
-    head = identification.protocol_version.partition(".")[0]
-    return int(head) if head.isascii() and head.isdigit() and len(head) < 4 else -1
-
-
-def _complained(session: Session) -> str | None:
-    for message in session.messages:
-        text = str(message.fields.get("text", ""))
-        if message.sender == "server" and text.startswith("Protocol major versions differ"):
-            return text
-    for text in session.server.pre_identification:
-        if text.startswith("Protocol major versions differ") and plain_text.complaint(text):
-            return text
-    return None
-
-
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages={**_MESSAGES, "sshd_log": _LOGGED["sshd_log"]})
