@@ -208,7 +208,7 @@ def _unknown(turns: Turns, why: str) -> Authentication:
 def _empty(turns: Turns, result: _Result, confidence: Confidence, reasoning: tuple[str, ...]) -> Authentication:
     return Authentication(
         result=result, confidence=confidence, method=None, packets=turns.told, refusals=0, slow_refusals=0,
-        offered_methods=(), exchanges=(), accepted_frame=None, after=None, reasoning=reasoning,
+        shorter_refusal=False, offered_methods=(), exchanges=(), accepted_frame=None, after=None, reasoning=reasoning,
     )  # fmt: skip
 
 
@@ -224,6 +224,7 @@ def _judged(login: _Login, turns: Turns, seal: Sealing, dialogue: Dialogue, endi
         packets=turns.told,
         refusals=len(refused),
         slow_refusals=len(slow),
+        shorter_refusal=_shorter(login, seal),
         offered_methods=_lists(login.refusal, seal) if login.refusal is not None and refused else (),
         exchanges=tuple(_exchange(one, login) for one in login.asked[: limits.SHOWN_EXCHANGES]),
         accepted_frame=login.accepted.frame if login.accepted else None,
@@ -264,6 +265,14 @@ def _slow(login: _Login, refused: tuple[_Asked, ...], dialogue: Dialogue) -> tup
     return tuple(
         one for one in refused if one.delay - quickest >= least and (one is not login.asked[0] or len(answered) == 1)
     )
+
+
+def _shorter(login: _Login, seal: Sealing) -> bool:
+    """The last answer is as long as a refusal with fewer methods than the others."""
+    last = next((one.last for one in reversed(login.asked) if one.last is not None), None)
+    if last is None or login.refusal is None or login.accepted is not None or not last.sure:
+        return False
+    return last.octets < login.refusal and bool(_lists(last.octets, seal))
 
 
 def _quick_method(refused: tuple[_Asked, ...]) -> _Method | None:

@@ -53,6 +53,8 @@ class Authentication(Value, frozen=True):
     """Requests that look refused; the first one of most programs only asks which methods there are."""
     slow_refusals: int
     """Refusals that took as long as those of passwords."""
+    shorter_refusal: bool
+    """The last answer has the length of a refusal with a shorter list than those before it."""
     offered_methods: tuple[str, ...]
     """Lists of methods that have the length of the server's refusals (RFC 4252 §5.1)."""
     exchanges: tuple[Exchange, ...]

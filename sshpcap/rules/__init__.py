@@ -10,13 +10,20 @@ import msgspec
 
 from sshpcap.model import SEVERITIES, Finding, Session
 from sshpcap.rules import (
+    authentication_failed,
+    client_alive_timeout,
     client_closed_before_identification,
     closed_during_handshake,
+    closed_during_login,
+    connection_forgotten,
     connection_refused,
+    connection_went_dead,
     disconnect_message,
     host_key_not_accepted,
     incomplete_capture,
+    login_aborted_by_user,
     login_grace_time,
+    login_grace_time_at_prompt,
     malformed_message,
     no_answer_to_syn,
     no_common_cipher,
@@ -24,12 +31,17 @@ from sshpcap.rules import (
     no_common_host_key_algorithm,
     no_common_kex_algorithm,
     no_common_mac,
+    no_usable_public_key,
     not_an_ssh_client,
     not_an_ssh_server,
     protocol_version_mismatch,
     refused_before_identification,
+    second_factor_missing,
     server_closed_before_identification,
+    session_ended_at_once,
+    slow_authentication,
     stalled,
+    too_many_authentication_failures,
 )
 from sshpcap.rules.base import Rule
 from sshpcap.rules.verdict import verdict
@@ -53,8 +65,20 @@ _MODULES: Final = (
     disconnect_message,
     login_grace_time,
     stalled,
+    too_many_authentication_failures,
+    authentication_failed,
+    no_usable_public_key,
+    second_factor_missing,
+    login_grace_time_at_prompt,
+    login_aborted_by_user,
+    session_ended_at_once,
+    connection_went_dead,
+    connection_forgotten,
+    client_alive_timeout,
+    slow_authentication,
     incomplete_capture,
     closed_during_handshake,
+    closed_during_login,
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)
