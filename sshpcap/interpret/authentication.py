@@ -186,9 +186,13 @@ def _lists(octets: int, seal: Sealing) -> tuple[str, ...]:
 
 def _without_login(turns: Turns, login: _Login | None, dialogue: Dialogue, ending: Ending) -> Authentication:
     """No request was found: the client left before it asked, or the conversation cannot be read."""
-    spoke = any(turn.direction == dialogue.client for turn in turns.turns)
+    said = next((place for place, turn in enumerate(turns.turns) if turn.direction == dialogue.client), None)
     closed = ending.how in ("fin", "rst") and turns.complete
-    if login is None and spoke:
+    if closed and login is None and said is not None and said + 1 == len(turns.turns):
+        frame = turns.turns[said].parts[-1].frame
+        sentence = f"The client sent encrypted data once (frame {frame}) and got no answer."
+        return _empty(turns, "not_tried" if ending.by == dialogue.client else "failed", "medium", (sentence,))
+    if login is None and said is not None:
         return _unknown(turns, "No packet has the length of SSH_MSG_SERVICE_ACCEPT where the login should begin.")
     if not closed:
         return _unknown(turns, "The capture does not show the beginning of a login.")

@@ -47,7 +47,7 @@ def check(session: Session) -> Iterator[Finding]:
         severity="error" if tried and close.by in ("client", "server") else "warning",
         confidence="medium" if login.confidence == "medium" and close.confidence == "high" else "low",
         party=close.by,
-        title=TITLE,
+        title=TITLE if tried else "Closed before the login began",
         summary=told(session, _what(session, login)),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
         expected_messages=_server_messages(session) if by_server else _client_messages(session),
