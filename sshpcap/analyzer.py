@@ -24,7 +24,7 @@ from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Shapes, read_columns, segment
 from sshpcap.net.link import LINK_TYPES, link_name
 from sshpcap.net.triage import Muted, Triage
-from sshpcap.tcp.recorder import Skim
+from sshpcap.tcp.recorder import LastData, Skim
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.version import VERSION
 
@@ -184,6 +184,10 @@ class Analyzer:
                 sent=unwrap(muted.end, side.origin or 0, side.sent),
                 ack=muted.ack,
                 window=muted.window,
+                tail=tuple(
+                    (LastData(seen.frame, seen.time, seen.again), unwrap(seen.end, side.origin or 0, side.sent))
+                    for seen in muted.tail
+                ),
             ),
         )
 

@@ -65,6 +65,9 @@ QUIET_AFTER_EVENTS: Final = 256
 """Segments remembered in a connection whose both directions are encrypted before it is only counted: enough to see how
 authentication went, little enough that a transfer costs nothing."""
 
+LAST_DATA: Final = 8
+"""Segments with data remembered from the end of each direction: keep-alives and retransmissions before a close."""
+
 LINGER_NS: Final = 5_000_000_000
 """How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""
 
@@ -91,6 +94,9 @@ MAX_NAMES: Final = 4096
 
 SHOWN_TEXT: Final = 400
 """Characters of a peer's text shown in one place; the JSON report has all of it."""
+
+SHOWN_EXCHANGES: Final = 64
+"""Requests of a login that are told one by one; MaxAuthTries is 6 in OpenSSH, 10 in Dropbear."""
 
 SHOWN_CONNECTIONS: Final = 1000
 """Rows of the table of connections for people; JSON has all of them."""

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from sshpcap.interpret import handshake, transport
+from sshpcap.interpret.authentication import authentication, unanswered
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice, listen
 from sshpcap.interpret.timeline import timeline
 from sshpcap.interpret.words import address_text, say
@@ -78,6 +79,8 @@ def interpret(recorder: Recorder, *, index: int, ports: frozenset[int], observed
         findings=(),
         tcp=transport.tcp(recorder, dialogue, last_sent),
         coverage=cover,
+        authentication=authentication(recorder, dialogue, ending) if stage == "encrypted" else None,
+        unanswered=unanswered(recorder, dialogue) if stage == "encrypted" else (),
     )
 
 

@@ -10,6 +10,10 @@ from sshpcap.model.agreement import Guess as Guess
 from sshpcap.model.agreement import HostKey as HostKey
 from sshpcap.model.agreement import Negotiation as Negotiation
 from sshpcap.model.agreement import Slot as Slot
+from sshpcap.model.authentication import AfterLogin as AfterLogin
+from sshpcap.model.authentication import Authentication as Authentication
+from sshpcap.model.authentication import Exchange as Exchange
+from sshpcap.model.authentication import Unanswered as Unanswered
 from sshpcap.model.base import SCHEMA_VERSION as SCHEMA_VERSION
 from sshpcap.model.base import SEVERITIES as SEVERITIES
 from sshpcap.model.base import STAGES as STAGES

@@ -1,6 +1,7 @@
 """A connection with everything about it, and the whole report."""
 
 from sshpcap.model.agreement import HostKey, Negotiation
+from sshpcap.model.authentication import Authentication, Unanswered
 from sshpcap.model.base import Notice, Outcome, Stage, Value
 from sshpcap.model.capture import Capture
 from sshpcap.model.finding import Finding, Verdict
@@ -35,6 +36,10 @@ class Session(Value, frozen=True):
     findings: tuple[Finding, ...]
     tcp: Tcp
     coverage: Coverage
+    authentication: Authentication | None
+    """What sizes and times tell of the login; None where the encrypted part is not in the capture."""
+    unanswered: tuple[Unanswered, ...]
+    """The last data of an encrypted connection, if they were all of one side: at most `limits.LAST_DATA`."""
 
 
 class SaidFit(Value, frozen=True):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s
 from sshpcap.net.columns import Columns, keys_of
 
@@ -18,6 +19,17 @@ Pair = tuple[Endpoint, Endpoint]
 
 _SPARE_ROWS: Final = 1024
 """Rows of unmuted connections that the table may hold before it is made anew."""
+
+
+class MutedData(NamedTuple):
+    """A dropped row with data."""
+
+    frame: int
+    time: int
+    end: int
+    """Sequence number behind its payload."""
+    again: bool
+    """An earlier row of the run reached as far."""
 
 
 class Muted(NamedTuple):
@@ -36,6 +48,8 @@ class Muted(NamedTuple):
     """Sequence number behind the highest payload octet of the run."""
     ack: int | None
     window: int
+    tail: tuple[MutedData, ...]
+    """The last rows with data, up to `limits.LAST_DATA`."""
 
 
 class Triage:
@@ -193,14 +207,40 @@ class Triage:
                 end=behind,
                 ack=int(_highest(acknowledged, np.zeros(1, dtype=np.int64))[0]) if len(acknowledged) else None,
                 window=int(columns.window[places[stop]]),
+                tail=_tail(
+                    block, columns.row[places[start : stop + 1]], end[start : stop + 1], length[start : stop + 1]
+                )
+                if data >= 0
+                else (),
             )
+
+
+def _tail(block: FrameBlock, rows: Int64s, end: Int64s, length: Int64s) -> tuple[MutedData, ...]:
+    """The last rows with data of a run, and whether rows before them had reached as far."""
+    last = np.flatnonzero(length)[-limits.LAST_DATA :]
+    walked = _walk(end)
+    highest = np.maximum.accumulate(walked)
+    return tuple(
+        MutedData(
+            frame=int(block.number[rows[place]]),
+            time=int(block.time[rows[place]]),
+            end=int(end[place]) % (1 << 32),
+            again=place > 0 and bool(walked[place] <= highest[place - 1]),
+        )
+        for place in last.tolist()
+    )
 
 
 def _highest(numbers: Int64s, first: Int64s) -> Int64s:
     """The highest sequence number of each group, on the circle: by adding up the steps from one to the next."""
-    steps = np.diff(numbers, prepend=numbers[:1])
-    steps = (steps + (1 << 31)) % (1 << 32) - (1 << 31)
-    walked = np.cumsum(steps)
+    walked = _walk(numbers)
     top = np.maximum.reduceat(walked, first)
     highest: Int64s = (numbers[first] + top - walked[first]) % (1 << 32)
     return highest
+
+
+def _walk(numbers: Int64s) -> Int64s:
+    """Sequence numbers as distances from the first of them, on the circle: each less than half of it from the last."""
+    steps = np.diff(numbers, prepend=numbers[:1])
+    walked: Int64s = np.cumsum((steps + (1 << 31)) % (1 << 32) - (1 << 31))
+    return walked

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Finding, Negotiation, Party, Report, Session, Slot, TimelineEntry
+from sshpcap.model import Authentication, Finding, Negotiation, Party, Report, Session, Slot, TimelineEntry
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices, seconds
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
@@ -150,10 +150,15 @@ def select(sessions: Iterable[Session], options: Options) -> tuple[Session, ...]
 
 
 def _order(session: Session) -> int:
-    """Failures first, then what is not known, then what went well."""
-    if session.outcome == "incomplete":
+    """Failures first, then what is not known or went wrong behind the handshake, then what went well."""
+    if session.outcome == "incomplete" or _went_wrong(session):
         return 1
     return 2 if session.outcome == "encrypted" else 0
+
+
+def _went_wrong(session: Session) -> bool:
+    """The handshake completed, and something behind it ended the connection."""
+    return session.outcome == "encrypted" and any(f.severity != "info" for f in session.findings)
 
 
 def endpoint(party: Party) -> str:
@@ -171,8 +176,12 @@ def _row(session: Session) -> Row:
         stage=session.stage,
         outcome=outcome_words(session),
         why=why,
-        tone=_OUTCOME_TONES[session.outcome],
+        tone=_tone(session),
     )
+
+
+def _tone(session: Session) -> Tone:
+    return "warn" if _went_wrong(session) else _OUTCOME_TONES[session.outcome]
 
 
 def outcome_words(session: Session) -> str:
@@ -192,7 +201,7 @@ def _detail(session: Session) -> Detail:
     return Detail(
         title=f"Connection {session.index}   {endpoint(session.client)} → {endpoint(session.server)}",
         outcome=outcome_words(session),
-        tone=_OUTCOME_TONES[session.outcome],
+        tone=_tone(session),
         verdict=session.verdict.summary,
         facts=tuple(_facts(session)),
         slots=_slots(session.negotiation),
@@ -262,6 +271,8 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
         yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+    if session.authentication is not None:
+        yield "login", _login(session.authentication)
     for name, side in (("client", session.tcp.client), ("server", session.tcp.server)):
         if side.last_sent is not None and session.stage != "encrypted":
             lost = f"; {side.unacknowledged:,} octets never acknowledged" if side.unacknowledged else ""
@@ -275,6 +286,17 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
         whose = "" if waiting.party == "unknown" else f" of the {waiting.party}"
         yield "next step", f"{waiting.what.removeprefix('its ')}{whose}, awaited since frame {waiting.since_frame}"
     yield "Wireshark", session.wireshark_filter
+
+
+def _login(login: Authentication) -> str:
+    """What sizes and times let one infer, and from what."""
+    words = {
+        "succeeded": "looks successful",
+        "failed": "did not succeed, as it looks",
+        "not_tried": "was not tried",
+        "unknown": "not known",
+    }
+    return f"{words[login.result]} (inferred, confidence {login.confidence}). {' '.join(login.reasoning)}"
 
 
 def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:

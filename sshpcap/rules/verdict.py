@@ -31,7 +31,14 @@ def _encrypted(session: Session) -> str:
     entry = next((row for row in session.timeline if row.kind == "encrypted"), None)
     if entry is not None:
         parts.append(f"from frame {entry.frame} on everything is encrypted")
-    return (
-        f"{'; '.join(parts)}. What was said there, and whether the login succeeded, is not readable;"
-        f" {how_it_ended(session)}."
-    )
+    return f"{'; '.join(parts)}. What was said there is not readable{_login(session)}; {how_it_ended(session)}."
+
+
+def _login(session: Session) -> str:
+    """What sizes and times tell of the login, as a clause; a failed one has a finding."""
+    login = session.authentication
+    if login is None or login.result not in ("succeeded", "failed"):
+        return ", nor whether a login succeeded"
+    looks = "successful login" if login.result == "succeeded" else "login that did not succeed"
+    frame = f", frame {login.accepted_frame}" if login.accepted_frame is not None else ""
+    return f"; sizes and times look like a {looks} (confidence {login.confidence}{frame})"

@@ -45,6 +45,15 @@ class Event(NamedTuple):
     notes: int
 
 
+class LastData(NamedTuple):
+    """A segment with data, remembered until newer ones push it out."""
+
+    frame: int
+    time: int
+    again: bool
+    """Octets that had been sent before."""
+
+
 @dataclass(slots=True)
 class Direction:
     """What one side sent."""
@@ -75,6 +84,8 @@ class Direction:
     last_time: int = 0
     last_data_frame: int | None = None
     last_data_time: int = 0
+    tail: deque[LastData] = field(default_factory=lambda: deque(maxlen=limits.LAST_DATA))
+    """The last segments with data, whether quiet or not; keep-alives are left out."""
     fin: Event | None = None
     recent: deque[tuple[tuple[object, ...], int]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     """The last segments, to know a frame that was captured twice: what must be equal, and the time."""
@@ -99,6 +110,9 @@ class Skim(NamedTuple):
     """The highest acknowledgement number in them."""
     window: int
     """Window of the last one."""
+    tail: tuple[tuple[LastData, int], ...] = ()
+    """Its last segments with data, up to `limits.LAST_DATA`, and the offset behind the payload of each; `again` is
+    known within the run alone."""
 
 
 class Recorder:
@@ -155,11 +169,13 @@ class Recorder:
         mine, other = self.directions[direction], self.directions[1 - direction]
         if self.quiet and not segment.flags & (SYN | FIN | RST):
             data = segment.length > 0
+            end = self._offset(mine, segment.seq) + segment.length
             self.skim(direction, Skim(
                 frames=1, data_bytes=segment.length, last_frame=segment.frame, last_time=segment.time,
                 last_data_frame=segment.frame if data else None, last_data_time=segment.time if data else 0,
-                sent=self._offset(mine, segment.seq) + segment.length,
+                sent=end,
                 ack=segment.ack if segment.flags & ACK else None, window=segment.window,
+                tail=((LastData(segment.frame, segment.time, False), end),) if data else (),
             ))  # fmt: skip
             return
         if self._captured_twice(segment, mine):
@@ -204,6 +220,7 @@ class Recorder:
             mine.last_frame, mine.last_time, mine.last_window = skim.last_frame, skim.last_time, skim.window
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
+        mine.tail.extend(seen._replace(again=seen.again or end <= mine.data_end) for seen, end in skim.tail)
         mine.sent = max(mine.sent, skim.sent)
         mine.data_end = max(mine.data_end, skim.sent)
         if skim.ack is not None:
@@ -298,6 +315,7 @@ class Recorder:
             mine.retransmissions += 1
             notes = RETRANSMISSION
         mine.data_bytes += segment.length
+        mine.tail.append(LastData(segment.frame, segment.time, end <= mine.data_end))
         mine.data_end = max(mine.data_end, end)
         mine.last_data_frame, mine.last_data_time = segment.frame, segment.time
         missing = segment.length - len(segment.payload)

@@ -356,6 +356,10 @@ def test_sums_of_what_was_dropped() -> None:
     assert total == triage.Muted(
         pair=pair, direction=0, frames=5, data_bytes=12, last_frame=15, last_time=70, last_data_frame=13,
         last_data_time=30, end=6, ack=300, window=5,
+        tail=(
+            triage.MutedData(11, 10, 2**32 - 2, False), triage.MutedData(12, 20, 6, False),
+            triage.MutedData(13, 30, 2, True),
+        ),
     )  # fmt: skip
 
 

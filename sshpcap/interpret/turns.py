@@ -1,0 +1,193 @@
+"""What both sides sent behind their NEWKEYS: packets, or writes where packets cannot be told apart, in turns.
+
+A turn is what one side sends before the other side sends something. Where the cipher leaves packet_length readable, a
+turn is cut into packets exactly, whatever the segments were. Elsewhere a segment (or several, where the first are full)
+is taken for a packet if its size can be one. Octets that are missing in the capture end the story. Must not know: what
+the packets mean.
+"""
+
+from collections.abc import Iterator
+from itertools import islice, takewhile
+from typing import Final, Literal, NamedTuple
+
+from sshpcap import limits
+from sshpcap.interpret.dialogue import Dialogue, Voice
+from sshpcap.model import Negotiation
+from sshpcap.ssh.cut import State
+from sshpcap.ssh.packet_sizes import Sealing, sealing
+from sshpcap.tcp.recorder import Recorder
+
+Told = Literal["exact", "by size", "unknown"]
+
+_LEAST_FULL: Final = 512
+"""A segment shorter than this is not full; RFC 9293 §3.7.1: the smallest default MSS is 536."""
+
+
+class Part(NamedTuple):
+    """A packet, or what is taken for one."""
+
+    frame: int
+    """The frame that completed it."""
+    direction: int
+    start: int
+    octets: int
+    time: int
+    first_time: int
+    whole: bool
+    """It can be one packet."""
+    sure: bool
+    """It is one: its length was read, or no other number of packets has its size."""
+
+
+class Turn(NamedTuple):
+    """What one side sent before the other did."""
+
+    direction: int
+    parts: tuple[Part, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Every part can be a packet."""
+        return all(part.whole for part in self.parts)
+
+
+class Turns(NamedTuple):
+    """The encrypted part of a connection."""
+
+    turns: tuple[Turn, ...]
+    seals: tuple[Sealing | None, Sealing | None]
+    """By direction."""
+    told: Told
+    complete: bool
+    """The turns are everything that was sent, up to the end of the connection."""
+
+
+class _Piece(NamedTuple):
+    """Octets of one segment."""
+
+    frame: int
+    time: int
+    direction: int
+    start: int
+    end: int
+
+
+def turns_of(recorder: Recorder, dialogue: Dialogue) -> Turns | None:
+    """The encrypted part in turns; None where a side did not switch to encryption in the capture, or chose nothing."""
+    if dialogue.negotiation is None or any(voice.state is not State.ENCRYPTED for voice in dialogue.voices):
+        return None
+    seals = _seals(dialogue.negotiation, dialogue.client)
+    pieces, complete = _pieces(recorder, dialogue)
+    parts: list[Part] = []
+    told: Told = "exact"
+    for direction, (voice, seal) in enumerate(zip(dialogue.voices, seals, strict=True)):
+        mine = sorted((piece for piece in pieces if piece.direction == direction), key=lambda piece: piece.start)
+        exact = _packets(voice, seal, mine)
+        if exact is None:
+            told = "unknown" if seal is None or told == "unknown" else "by size"
+            exact = [part for run in _runs(pieces, direction) for part in _by_size(run, seal, _full(mine))]
+        parts += exact
+    parts.sort()
+    return Turns(tuple(_grouped(parts)), seals, told, complete)
+
+
+def _seals(agreed: Negotiation, client: int) -> tuple[Sealing | None, Sealing | None]:
+    up = sealing(agreed.encryption_client_to_server, agreed.mac_client_to_server)
+    down = sealing(agreed.encryption_server_to_client, agreed.mac_server_to_client)
+    return (up, down) if client == 0 else (down, up)
+
+
+def _pieces(recorder: Recorder, dialogue: Dialogue) -> tuple[list[_Piece], bool]:
+    """New octets in the order of the frames, up to the first that are missing; and whether that is all there was."""
+    found: list[_Piece] = []
+    missing: list[int] = []
+    complete = not recorder.quiet
+    for direction, voice in enumerate(dialogue.voices):
+        side, assembled = recorder.directions[direction], voice.assembled
+        gap = next((start for start, end in assembled.gaps() if end > voice.cut_to), len(assembled.octets))
+        known = max(side.sent - (side.fin is not None), (side.acked or 0) - 1)
+        complete = complete and gap == len(assembled.octets) and not side.stream.limit_hit and known <= gap
+        ends = [*assembled.starts[1:], len(assembled.octets)]
+        for start, end, frame, time in zip(assembled.starts, ends, assembled.frames, assembled.times, strict=True):
+            if end > gap:
+                missing.append(frame)
+                break
+            if end > max(start, voice.cut_to):
+                found.append(_Piece(frame, time, direction, max(start, voice.cut_to), end))
+    found.sort()
+    found = [piece for piece in found if piece.frame < min(missing, default=piece.frame + 1)]
+    return found[: limits.MAX_EVENTS], complete and len(found) <= limits.MAX_EVENTS
+
+
+def _full(pieces: list[_Piece]) -> int:
+    """Octets of a full segment, as far as the capture shows: the longest one."""
+    return max((piece.end - piece.start for piece in pieces), default=0)
+
+
+def _packets(voice: Voice, seal: Sealing | None, pieces: list[_Piece]) -> list[Part] | None:
+    """The whole packets in some pieces, by their readable lengths; None where lengths cannot be read."""
+    if seal is None or not seal.clear_length:
+        return None
+    found = []
+    octets, at, place = voice.assembled.octets, voice.cut_to, 0
+    until = max((piece.end for piece in pieces), default=at)
+    while at + 4 <= until:
+        end = seal.packet_end(octets, at)
+        if end is None or voice.assembled.hole_in(at, at + 4):
+            return None
+        if end > until:
+            break
+        while pieces[place].end <= at:
+            place += 1
+        carriers = _carriers(pieces, place, end)
+        last = max(carriers)
+        found.append(
+            Part(last.frame, last.direction, at, end - at, last.time, min(carriers).time, whole=True, sure=True)
+        )
+        at = end
+    return found
+
+
+def _carriers(pieces: list[_Piece], place: int, end: int) -> list[_Piece]:
+    """The pieces from a place on that begin before an offset."""
+    return list(takewhile(lambda piece: piece.start < end, islice(pieces, place, None)))
+
+
+def _runs(pieces: list[_Piece], direction: int) -> Iterator[list[_Piece]]:
+    """Pieces of one side, each run until the other side speaks."""
+    run: list[_Piece] = []
+    for piece in pieces:
+        if piece.direction == direction:
+            run.append(piece)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _by_size(run: list[_Piece], seal: Sealing | None, full: int) -> Iterator[Part]:
+    """Writes: a full segment goes on in the next one, as does what cannot be a packet by itself."""
+    held: list[_Piece] = []
+    for place, piece in enumerate(run):
+        held.append(piece)
+        octets = sum(p.end - p.start for p in held)
+        whole = seal is not None and seal.fits(octets)
+        goes_on = not whole or piece.end - piece.start >= max(full, _LEAST_FULL)
+        if goes_on and place + 1 < len(run):
+            continue
+        sure = seal is not None and seal.surely_one(octets)
+        yield Part(piece.frame, piece.direction, held[0].start, octets, piece.time, held[0].time, whole, sure)
+        held = []
+
+
+def _grouped(parts: list[Part]) -> Iterator[Turn]:
+    """Parts of one side, until the other side speaks."""
+    run: list[Part] = []
+    for part in parts:
+        if run and part.direction != run[-1].direction:
+            yield Turn(run[0].direction, tuple(run))
+            run = []
+        run.append(part)
+    if run:
+        yield Turn(run[0].direction, tuple(run))

@@ -1,0 +1,104 @@
+"""The server closed a session whose client no longer answered.
+
+What it means
+    The server asked at regular intervals whether the client is still there, got no answer and closed: sshd does so by
+    ClientAliveInterval and ClientAliveCountMax. The client's computer sleeps, its program is stopped, or its network is
+    gone.
+
+How it is known
+    From times: behind the client's last data the server sent packets at the same distance from each other, two or more,
+    and closed at that distance behind the last one.
+
+When it may be wrong
+    It is inference: medium confidence. A program of the server that prints something at regular intervals and then ends
+    looks the same.
+
+What to do
+    If the server's packets were acknowledged, the client's computer was there and its program was not; otherwise look
+    at the network and at the client's power saving.
+
+References
+    sshd_config(5), ClientAliveInterval, ClientAliveCountMax; ssh_config(5), ServerAliveInterval
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session, Unanswered
+from sshpcap.rules.base import Rule, client_place, duration, with_close
+
+ID = "client-alive-timeout"
+TITLE = "The server closed a session whose client no longer answered"
+
+_LEAST_NS = 900_000_000
+_JITTER = 1.15
+_ASKED = 2
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire on regular packets of the server without an answer, and its close one interval later."""
+    close, login = session.close, session.authentication
+    if close.by != "server" or close.how not in ("fin", "rst") or close.time is None:
+        return
+    if login is None or login.result in ("failed", "not_tried"):
+        return
+    asked = _regular(session, close.time.ns)
+    if len(asked) < _ASKED:
+        return
+    interval = (close.time.ns - asked[0].time.ns) // len(asked)
+    arrived = session.tcp.server.unacknowledged == 0
+    yield Finding(
+        id=ID,
+        severity="warning",
+        confidence="medium",
+        party="client",
+        title=TITLE,
+        summary=(
+            f"The server sent {len(asked)} packets at a distance of {duration(interval)}, the client answered none of"
+            f" them, and the server closed {duration(interval)} after the last (FIN or RST in frame {close.frame}): it"
+            " looks like ClientAliveInterval and ClientAliveCountMax of sshd. "
+            + (
+                "The client's computer acknowledged them; its program did not answer."
+                if arrived
+                else "They were not all acknowledged: the network, or the client's computer, was gone."
+            )
+        ),
+        evidence=with_close(
+            session, *(Evidence(frame=one.frame, what="the server asks, without an answer") for one in asked)
+        ),
+        expected_messages={
+            "openssh_client": "client_loop: send disconnect: Broken pipe",
+            "sshd_log": f"Timeout, client not responding from user USER {client_place(session)}",
+        },
+        causes=(
+            "the client's program is stopped or hangs"
+            if arrived
+            else "the client's computer sleeps or left the network",
+            "a firewall or NAT on the path has forgotten the connection",
+        ),
+        remedies=(
+            Remedy(side="client", action="keep the connection in use. ssh_config:", command="ServerAliveInterval 60"),
+            Remedy(
+                side="server",
+                action="be more patient. sshd_config:",
+                command="ClientAliveCountMax 10",
+                risk="dead sessions stay longer",
+            ),
+        ),
+    )
+
+
+def _regular(session: Session, closed_ns: int) -> list[Unanswered]:
+    """The server's last packets that stand at one distance from each other and from the close."""
+    sent = [one for one in session.unanswered if one.sender == "server" and not one.again]
+    found: list[Unanswered] = []
+    until, interval = closed_ns, 0
+    for one in reversed(sent):
+        distance = until - one.time.ns
+        if distance < _LEAST_NS or (interval and not interval / _JITTER <= distance <= interval * _JITTER):
+            break
+        found.insert(0, one)
+        until, interval = one.time.ns, interval or distance
+    return found
+
+
+RULE = Rule(ID, TITLE, "warning", check)

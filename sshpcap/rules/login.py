@@ -1,0 +1,67 @@
+"""What the rules about the encrypted part share: who spoke last there, how long ago, and how sure that makes one.
+
+All of it rests on `Session.authentication`, which is inference from sizes and times; no rule here is ever more sure
+than that.
+"""
+
+from sshpcap.model import Authentication, Evidence, Session
+from sshpcap.rules.base import duration, how_it_ended
+
+AT_ONCE_NS = 1_000_000_000
+"""Sooner than a person reacts: a program's own decision."""
+
+
+def failed_login(session: Session) -> Authentication | None:
+    """The login of a connection that was closed before anything that looks like a success."""
+    login = session.authentication
+    if login is None or login.result != "failed" or session.close.how not in ("fin", "rst"):
+        return None
+    return login if session.close.by in ("client", "server") else None
+
+
+def last_speaker(session: Session) -> str | None:
+    """The side that sent the last data."""
+    return session.unanswered[-1].sender if session.unanswered else None
+
+
+def waited_ns(session: Session) -> int:
+    """From the last data to the close."""
+    if session.close.time is None or not session.unanswered:
+        return 0
+    return max(0, session.close.time.ns - session.unanswered[-1].time.ns)
+
+
+def delivered(session: Session) -> bool:
+    """All that the server sent was acknowledged, as far as the capture tells."""
+    return not session.tcp.server.unacknowledged
+
+
+def told(session: Session, what: str) -> str:
+    """A summary: what was read, what was inferred, how it ended."""
+    after = ""
+    if session.close.how in ("fin", "rst") and session.unanswered:
+        after = f", {duration(waited_ns(session))} after the last data"
+    return (
+        f"The handshake completed; {what} (inferred from sizes and times). In the end {how_it_ended(session)}{after}."
+    )
+
+
+def exchanges(login: Authentication, *readings: str) -> tuple[Evidence, ...]:
+    """Answers of the server as evidence; the first, and the last of them."""
+    found = [
+        Evidence(
+            frame=one.answer_frame,
+            what=f"answer of {one.answer_octets} octets, {duration(one.delay.ns)} after the request",
+        )
+        for one in login.exchanges
+        if one.reading in readings and one.answer_frame is not None and one.delay is not None
+    ]
+    return tuple(found if len(found) <= _SHOWN else [*found[: _SHOWN - 1], found[-1]])
+
+
+_SHOWN = 6
+
+
+def methods(login: Authentication) -> str:
+    """The list of methods that OpenSSH's client prints in brackets, as far as its length tells."""
+    return login.offered_methods[0] if login.offered_methods else "publickey,password"

@@ -1,0 +1,101 @@
+"""No key was accepted, and the client had nothing else.
+
+What it means
+    The server refused requests at once, without the pause that follows a wrong password, and the client left at once
+    behind the last refusal: it had no other key or method to try. Users see "Permission denied (publickey)."
+
+How it is known
+    From sizes and times: answers as long as the server's refusals, each within a fraction of a second, no packet as
+    short as SSH_MSG_USERAUTH_SUCCESS, the client's close at once behind the last of them. The length of a refusal is
+    that of its list of methods, so that a server that takes nothing but keys can be recognised.
+
+When it may be wrong
+    It is inference: medium confidence at most, low where the first refusal already ended it. A server without PAM
+    refuses passwords without a pause, too. A client that gives up for another reason (octets damaged on the way) looks
+    the same.
+
+What to do
+    Find out with `ssh -v` which keys were offered, and on the server why none was taken: the key is not in
+    authorized_keys, or the file's owner and mode make sshd ignore it.
+
+References
+    RFC 4252 §5.1, §7; sshd(8), AUTHORIZED_KEYS FILE FORMAT; sshd_config(5), StrictModes, PubkeyAcceptedAlgorithms
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Authentication, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, client_place, with_close
+from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, methods, told, waited_ns
+
+ID = "no-usable-public-key"
+TITLE = "No key was accepted, and the client had nothing else"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the client leaves at once behind quick refusals."""
+    login = failed_login(session)
+    if login is None or login.slow_refusals or session.close.by != "client" or not _ends_refused(login):
+        return
+    if last_speaker(session) != "server" or waited_ns(session) >= AT_ONCE_NS:
+        return
+    alone = login.refusals == 1
+    if alone and not any("," not in names for names in login.offered_methods):
+        return  # the server takes several methods, and the client tried none: something else happened
+    what = (
+        "the first request, which asks for the methods, was answered as by a server that takes few; the client left"
+        " without trying one"
+        if alone
+        else (
+            f"{login.refusals} requests were refused at once, as keys are (the first of them usually asks for the"
+            " methods)"
+        )
+    )
+    place = client_place(session)
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="low" if alone else login.confidence,
+        party="client",
+        title=TITLE,
+        summary=told(session, what),
+        evidence=with_close(session, *exchanges(login, "refused")),
+        expected_messages={
+            "openssh_client": f"USER@HOST: Permission denied ({methods(login)}).",
+            "putty": "No supported authentication methods available (server sent: publickey)",
+            "sshd_log": (
+                f"Connection closed by authenticating user USER {place} [preauth] / Failed publickey for USER from"
+                f" {place} ssh2 (with LogLevel VERBOSE) / Authentication refused: bad ownership or modes for directory"
+                " /home/USER"
+            ),
+        },
+        causes=(
+            "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
+            "authorized_keys, .ssh or the home directory belong to somebody else or are writable by others",
+            "the server takes no signatures of this kind (ssh-rsa with SHA-1), or takes only passwords and the client"
+            " may not ask for one (BatchMode)",
+        ),
+        remedies=(
+            Remedy(side="client", action="see which keys are offered", command="ssh -v USER@HOST"),
+            Remedy(side="client", action="offer the right key", command="ssh -i ~/.ssh/KEY USER@HOST"),
+            Remedy(
+                side="server",
+                action="give the files the modes that sshd demands",
+                command="chmod go-w ~; chmod 700 ~/.ssh; chmod 600 ~/.ssh/authorized_keys; restorecon -R ~/.ssh",
+            ),
+            Remedy(
+                side="server",
+                action="let the log say why. sshd_config:",
+                command="LogLevel VERBOSE",
+                risk="the log grows faster",
+            ),
+        ),
+    )
+
+
+def _ends_refused(login: Authentication) -> bool:
+    answered = [one for one in login.exchanges if one.answer_frame is not None]
+    return bool(answered) and answered[-1].reading == "refused"
+
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,95 @@
+"""The server cut the login off after several refusals.
+
+What it means
+    The server refused several requests and then closed the connection itself. sshd does so at MaxAuthTries (6 by
+    default), usually because an agent offers many keys before the right one, or before the password is asked for; each
+    refused key counts. Users see "Too many authentication failures".
+
+How it is known
+    From sizes and times: at least three answers as long as the server's refusals, no packet as short as
+    SSH_MSG_USERAUTH_SUCCESS, and the server's FIN at once behind its last answer (with it a SSH_MSG_DISCONNECT that
+    nobody can read).
+
+When it may be wrong
+    It is inference: medium confidence at most. A server program that crashes or is stopped at this moment looks the
+    same. Client and server may close at the same time; when the client's FIN comes first this finding does not appear.
+
+What to do
+    Offer only the right key: `ssh -o IdentitiesOnly=yes -i KEY USER@HOST`, or empty the agent (`ssh-add -D`).
+
+References
+    sshd_config(5), MaxAuthTries; ssh_config(5), IdentitiesOnly; RFC 4252 §5.1
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Authentication, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, client_place, server_place, with_close
+from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
+
+ID = "too-many-authentication-failures"
+TITLE = "The server cut the login off after several refusals"
+
+_LEAST = 3
+
+
+def cut_off(session: Session, login: Authentication) -> bool:
+    """Several refusals, and the server closes at once behind the last of its answers."""
+    at_once = last_speaker(session) == "server" and waited_ns(session) < AT_ONCE_NS
+    return login.refusals >= _LEAST and session.close.by == "server" and at_once
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the server ends a row of refusals."""
+    login = failed_login(session)
+    if login is None or not cut_off(session, login):
+        return
+    pace = "as slowly as passwords are" if login.slow_refusals else "quickly, as keys are"
+    what = f"{login.refusals} requests look refused ({pace}); the server then closed behind its last answer"
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence=login.confidence,
+        party="server",
+        title=TITLE,
+        summary=told(session, what),
+        evidence=with_close(session, *exchanges(login, "refused")),
+        expected_messages={
+            "openssh_client": (
+                f"Received disconnect from {server_place(session)}:2: Too many authentication failures /"
+                f" Disconnected from {server_place(session)}"
+            ),
+            "putty": (
+                "FATAL ERROR: Remote side sent disconnect message type 2 (protocol error):"
+                ' "Too many authentication failures"'
+            ),
+            "sshd_log": (
+                f"error: maximum authentication attempts exceeded for USER from {client_place(session)} ssh2 [preauth]"
+            ),
+        },
+        causes=(
+            "an agent offers many keys, and the right one, or the password, comes too late",
+            "a wrong password, again and again",
+            "MaxAuthTries is low on this server",
+        ),
+        remedies=(
+            Remedy(
+                side="client", action="offer only one key", command="ssh -o IdentitiesOnly=yes -i ~/.ssh/KEY USER@HOST"
+            ),
+            Remedy(
+                side="client",
+                action="empty the agent",
+                command="ssh-add -D",
+                risk="other connections need the keys added again",
+            ),
+            Remedy(
+                side="server",
+                action="allow more attempts. sshd_config:",
+                command="MaxAuthTries 10",
+                risk="more guesses in each connection",
+            ),
+        ),
+    )
+
+
+RULE = Rule(ID, TITLE, "error", check)
