@@ -31,9 +31,7 @@ _FROM_SERVER = {
         "Received disconnect from {server} port {port}:{code}: {text} / Disconnected from {server} port {port}"
     ),
     "putty": 'Remote side sent disconnect message type {code} ({words}): "{text}"',
-    "putty_in_key_exchange": (
-        "Received unexpected packet when expecting ECDH reply, type 1 (SSH2_MSG_DISCONNECT)"
-    ),
+    "putty_in_key_exchange": ("Received unexpected packet when expecting ECDH reply, type 1 (SSH2_MSG_DISCONNECT)"),
     "dropbear": "Disconnect received",
     "paramiko": "Negotiation failed.",
     "asyncssh": "{text} (error {code})",
