@@ -26,7 +26,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Party, Remedy, Session, Unreadable, Who
-from sshpcap.rules.base import Rule, how_it_ended, with_close
+from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.other_client import complaint
 from sshpcap.rules.printed import BAD_PACKET_LENGTH, BAD_PACKET_LENGTH_LOGGED, bad_packet_length
 
@@ -67,11 +67,10 @@ def _finding(session: Session, who: Who, odd: Unreadable, length: int) -> Findin
     octets = length.to_bytes(4, "big")
     text = octets.decode("ascii") if all(32 <= octet < 127 for octet in octets) else None
     decoded = f' The number is the text "{text}" read as one.' if text else ""
-    lost = session.coverage.gaps or session.coverage.midstream
     return Finding(
         id=ID,
         severity="error",
-        confidence="medium" if lost else "high",
+        confidence="medium" if lost_to_the_capture(session) else "high",
         party=who,
         title=TITLE,
         summary=(

@@ -30,7 +30,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Remedy, Session
-from sshpcap.rules.base import Rule, first, how_it_ended, lost_to_the_capture, shown, with_close
+from sshpcap.rules.base import Rule, first, how_it_ended, shown, with_close
 from sshpcap.rules.other_client import LOGGED, PROXY_PROTOCOLS, client_finding, complaint, other_client
 from sshpcap.rules.printed import bad_packet_length
 
@@ -65,7 +65,8 @@ def check(session: Session) -> Iterator[Finding]:
         return
     answer = complaint(session)
     greeting = first(session, "client", "identification")
-    if answer is not None and greeting is not None and _in_order(session):
+    # The client's octets from the first on are there: whatever else the capture lost, this line was in order.
+    if answer is not None and greeting is not None and greeting.bytes[0] == 1 and _in_order(session):
         yield _from_the_answer(session, answer, greeting)
 
 
@@ -80,7 +81,6 @@ def _in_order(session: Session) -> bool:
         and identification.protocol_version in ("2.0", "1.99")
         and len(identification.raw) <= _LONGEST
         and not any(octet < 32 or octet > 126 for octet in identification.raw)
-        and not lost_to_the_capture(session)
     )
 
 

@@ -32,6 +32,7 @@ from sshpcap.rules.printed import fill, later
 ID = "server-sends-no-proposal"
 TITLE = "The server identifies itself and sends no proposal"
 _WAIT_NS = 3_000_000_000
+_REPEATED = 2
 _MESSAGES = {
     "openssh_client": "Connection to {server} port {port} timed out",
     "paramiko": "EOFError",
@@ -50,6 +51,8 @@ def check(session: Session) -> Iterator[Finding]:
     greeting, proposal = first(session, "server", "identification"), first(session, "client", "SSH_MSG_KEXINIT")
     if greeting is None or proposal is None or not proposal.acknowledged or session.tcp.client.unacknowledged:
         return
+    if session.tcp.client.retransmissions >= _REPEATED:
+        return  # it may have reached the server late
     yield Finding(
         id=ID,
         severity="error",

@@ -41,6 +41,7 @@ from sshpcap.rules.printed import fill
 ID = "server-silent"
 TITLE = "The server accepts the connection and says nothing"
 _WAIT_NS = 3_000_000_000
+_REPEATED = 2
 _MESSAGES = {
     "openssh_client": ("Connection timed out during banner exchange / Connection to {server} port {port} timed out"),
     "openssh_client_before_8": "Connection timed out during banner exchange",
@@ -64,6 +65,8 @@ def check(session: Session) -> Iterator[Finding]:
     greeting = first(session, "client", "identification")
     if greeting is None or not greeting.acknowledged or session.tcp.client.unacknowledged:
         return  # nothing proves that it had reached the server
+    if session.tcp.client.retransmissions >= _REPEATED:
+        return  # it may have reached the server late
     patience = f"; {how_it_ended(session)}"
     yield Finding(
         id=ID,
