@@ -5,6 +5,7 @@ that of Alexey Kuznetsov's patched libpcap, as read by Wireshark. Must not know:
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
+from sshpcap.model import Interface
 
 FILE_HEADER_BYTES: Final = 24
 
@@ -53,6 +55,10 @@ class PcapReader:
         # The upper bits may carry the length of a frame check sequence; they are not part of the link type.
         self.link_types = [network & 0xFFFF]
         self.interface_drops: int | None = None
+
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """None: the format does not describe any."""
+        return ()
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""

@@ -5,6 +5,7 @@ reader. Must not know: compression, what is in a frame.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
+from sshpcap.model import Interface
 
 MAGIC: Final = b"snoop\x00\x00\x00"
 FILE_HEADER_BYTES: Final = 16
@@ -52,6 +54,10 @@ class SnoopReader:
         self._notices = notices
         self.link_types = [LINK_TYPES.get(datalink, UNKNOWN_LINK_TYPE | datalink)]
         self.interface_drops: int | None = None
+
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """None: the format does not describe any."""
+        return ()
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""

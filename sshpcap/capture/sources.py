@@ -5,6 +5,7 @@ import os
 import select
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,7 +21,7 @@ from sshpcap.capture.snoop import MAGIC as SNOOP_MAGIC
 from sshpcap.capture.snoop import SnoopReader
 from sshpcap.capture.window import ByteStream, Window
 from sshpcap.frames import FrameBlock
-from sshpcap.model import Capture, Timestamp
+from sshpcap.model import Capture, Interface, Timestamp
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -53,6 +54,9 @@ class Reader(Protocol):
     link_types: list[int]
     interface_drops: int | None
 
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """What the file describes so far; `frames` by interface."""
+
     def blocks(self) -> Iterator[FrameBlock]:
         """All frames, in file order."""
 
@@ -72,6 +76,7 @@ class Source:
         self.size = os.fstat(self._file.fileno()).st_size if path != STANDARD_INPUT else 0
         self._compression: str | None = None
         self._frames = self._bytes = self._truncated = 0
+        self._by_interface: Counter[int] = Counter()
         self._first_time: int | None = None
         self._last_time: int | None = None
         try:
@@ -124,6 +129,8 @@ class Source:
             self._frames += len(block.number)
             self._bytes += int(block.captured.sum())
             self._truncated += int(np.count_nonzero(block.captured < block.original))
+            counts = np.bincount(block.interface)
+            self._by_interface.update({int(one): int(counts[one]) for one in np.flatnonzero(counts)})
             first, last = int(block.time.min()), int(block.time.max())
             self._first_time = first if self._first_time is None else min(first, self._first_time)
             self._last_time = last if self._last_time is None else max(last, self._last_time)
@@ -149,6 +156,7 @@ class Source:
             snaplen=self._reader.snaplen or None,
             truncated_frames=self._truncated,
             interface_drops=self._reader.interface_drops,
+            interfaces=self._reader.interfaces(self._by_interface),
             notices=self.notices.listed(),
         )
 
