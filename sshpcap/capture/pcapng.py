@@ -50,6 +50,7 @@ _SMALLEST: Final = {
     INTERFACE_STATISTICS: 24,
     ENHANCED_PACKET: 32,
 }
+_MAJOR: Final = 1
 _LAST_TIME: Final = (1 << 63) - 1
 
 
@@ -185,6 +186,10 @@ class PcapngReader:
         if kind == SECTION_HEADER:
             self._order = _ORDER_MAGIC[bytes(data[at + 8 : at + 12])]
             self._section_start = len(self._interfaces)
+            major, minor = struct.unpack_from(self._order + "HH", data, at + 12)
+            if major != _MAJOR:
+                self._notices.add("unknown-version", f"a section of pcapng {major}.{minor}; it was read as one of "
+                                  "pcapng 1.0", offset=self._window.position + at)  # fmt: skip
         elif kind == INTERFACE_DESCRIPTION:
             self._describe_interface(at, length)
         elif kind == INTERFACE_STATISTICS:

@@ -75,6 +75,7 @@ class Source:
         self._raw: io.BufferedReader = io.BufferedReader(self._file, 1 << 16)
         self.size = os.fstat(self._file.fileno()).st_size if path != STANDARD_INPUT else 0
         self._compression: str | None = None
+        self._ahead: compression.Ahead | None = None
         self._frames = self._bytes = self._truncated = 0
         self._by_interface: Counter[int] = Counter()
         self._first_time: int | None = None
@@ -90,7 +91,10 @@ class Source:
         stream: ByteStream = _Immediate(self._raw, self._file)
         if method is not None:
             self._compression = method.name
-            stream = compression.Decompressed(method, self._raw, self.path, self.notices)
+            plain = compression.Decompressed(method, self._raw, self.path, self.notices)
+            stream = plain
+            if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                stream = self._ahead = compression.Ahead(plain, self._release)
         window = Window(stream, self._block_bytes)
         window.require(_MAGIC_BYTES)
         head = bytes(window.data[: min(window.have, 512)])
@@ -110,12 +114,12 @@ class Source:
     @property
     def seekable(self) -> bool:
         """Whether the input can be opened again and gives the same: not a pipe."""
-        return self._raw.seekable()
+        return self._ahead is None and self._raw.seekable()
 
     @property
     def position(self) -> int:
         """Octets read from the file so far (of the compressed file, where it is compressed): for a progress bar."""
-        return self._raw.tell() if self._raw.seekable() else 0
+        return self._raw.tell() if self.seekable else 0
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield every frame once, counting what `describe` tells.
@@ -162,6 +166,12 @@ class Source:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
+        if self._ahead is not None:
+            self._ahead.close()
+        else:
+            self._release()
+
+    def _release(self) -> None:
         if self.path != STANDARD_INPUT:
             self._raw.close()
 

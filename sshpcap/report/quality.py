@@ -72,7 +72,7 @@ def _link_types(captures: Iterable[Capture]) -> str:
 
 def _named(link_type: int) -> str:
     name = link_name(link_type)
-    return name if str(link_type) in name else f"{name} ({link_type})"
+    return name if "type " in name else f"{name} ({link_type})"
 
 
 def _interfaces(capture: Capture) -> Iterator[Fact]:
