@@ -50,7 +50,7 @@ class FrameBlock(NamedTuple):
     link_type: Int64s
     """LINKTYPE_… number of each frame (https://www.tcpdump.org/linktypes.html)."""
     interface: Int64s
-    """Interface each frame was captured on: counted from 0 over the whole capture; 0 where the format names none."""
+    """Interface each frame was captured on: counted from 0 over the whole file; 0 where the format names none."""
 
     def frame(self, row: int) -> memoryview:
         """The captured octets of one row."""

@@ -37,6 +37,9 @@ MAX_PCAPNG_BLOCK_BYTES: Final = 16 << 20
 MAX_INTERFACES: Final = 4096
 """Interfaces remembered in one pcapng file. Every one costs an object; real files have a handful."""
 
+MAX_OPTION_TEXT: Final = 256
+"""Octets kept of each name, description and filter of an interface: an option may have 64 KiB, of every interface."""
+
 MAX_NOTICES: Final = 100
 """Notices kept of each kind of container trouble; a broken file could make one per frame."""
 
@@ -100,6 +103,9 @@ SHOWN_EXCHANGES: Final = 64
 
 SHOWN_CONNECTIONS: Final = 1000
 """Rows of the table of connections for people; JSON has all of them."""
+
+SHOWN_CAPTURES: Final = 40
+"""Captures, and interfaces of a capture, shown one by one by `sshpcap info`."""
 
 SHOWN_PORTS: Final = 10
 """Ports named of connections that are not SSH."""

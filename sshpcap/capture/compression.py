@@ -7,11 +7,15 @@ count.
 import bz2
 import gzip
 import lzma
+import queue
+import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedReader
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, cast
 
+from sshpcap import limits
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.zstd_lz4 import LZ4_MAGIC, SKIPPABLE_MAGICS, ZSTD_MAGIC, Lz4Stream, ZstdStream
 
@@ -47,6 +51,25 @@ def recognise(head: bytes) -> Method | None:
     return next((method for method in METHODS if head.startswith(method.magics)), None)
 
 
+class _Prompt:
+    """A pipe as the decompressors are to see it: they ask for much, and get what is there instead of waiting."""
+
+    def __init__(self, raw: BufferedReader) -> None:
+        self._raw = raw
+
+    def read(self, at_most: int = -1, /) -> bytes:
+        """What is there, at most so many; none at the end."""
+        return self._raw.read1(at_most)
+
+    read1 = read
+
+    def seekable(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
+        return True
+
+
 _AT_ONCE: Final = 1 << 20
 """Plain octets that are collected before they are handed on: blocks of the few of one step would cost too much."""
 
@@ -60,7 +83,7 @@ class Decompressed:
     def __init__(self, method: Method, raw: BufferedReader, where: str, notices: Notices) -> None:
         self._method = method
         try:
-            self._stream = method.open(raw)
+            self._stream = method.open(cast(BufferedReader, _Prompt(raw)))
         except ImportError:
             what = f"{method.name}-compressed data; to read it: pip install 'sshpcap[compression]'"
             raise CaptureError(what, where) from None
@@ -72,13 +95,14 @@ class Decompressed:
         """As `ByteStream.readinto`; damage ends the stream."""
         room, count = min(len(buffer), _AT_ONCE), 0
         while count < room and not self._ended:
-            octets = self._next(room - count)
+            octets = self.next(room - count)
             buffer[count : count + len(octets)] = octets
             count += len(octets)
             self._ended = not octets
         return count
 
-    def _next(self, at_most: int) -> bytes:
+    def next(self, at_most: int) -> bytes:
+        """Some octets, as soon as there are any; none at the end."""
         try:
             # read1 asks the decompressor once: a truncated stream still gives what it holds.
             octets = self._stream.read1(at_most)
@@ -92,3 +116,52 @@ class Decompressed:
             return b""
         self._count += len(octets)
         return octets
+
+
+class Ahead:
+    """The plain octets of a compressed pipe, read by a thread, so that a pause of the pipe can be told.
+
+    Few octets are read ahead. The thread ends with the stream, or when nobody wants more and the pipe goes on.
+    """
+
+    def __init__(self, stream: Decompressed, release: Callable[[], None]) -> None:
+        """`release` is called once the thread does not use the pipe any longer."""
+        self._stream = stream
+        self._release = release
+        self._pieces: queue.Queue[bytes] = queue.Queue(_PIECES_AHEAD)
+        self._rest = b""
+        self._ended = False
+        self._unwanted = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """As `ByteStream.readinto`."""
+        if not self._rest and not self._ended:
+            try:
+                self._rest = self._pieces.get(timeout=limits.IDLE_SECONDS)
+            except queue.Empty:
+                return None
+            self._ended = not self._rest
+        count = min(len(self._rest), len(buffer))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        """Want no more. A thread that waits for the pipe ends when that goes on or is closed."""
+        self._unwanted.set()
+        with suppress(queue.Empty):
+            while True:
+                self._pieces.get_nowait()
+
+    def _read(self) -> None:
+        try:
+            while not self._unwanted.is_set() and (octets := self._stream.next(_PIECE_BYTES)):
+                self._pieces.put(octets)
+        finally:
+            self._release()
+            self._pieces.put(b"")
+
+
+_PIECES_AHEAD: Final = 4
+_PIECE_BYTES: Final = 1 << 16

@@ -5,6 +5,7 @@ that of Alexey Kuznetsov's patched libpcap, as read by Wireshark. Must not know:
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -15,8 +16,10 @@ from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
+from sshpcap.model import Interface
 
 FILE_HEADER_BYTES: Final = 24
+_VERSION: Final = (2, 4)
 
 
 class Variant(NamedTuple):
@@ -48,11 +51,19 @@ class PcapReader:
         self._window = window
         self._notices = notices
         self._variant = MAGICS[bytes(window.data[:4])]
-        # After the magic: version (2 + 2), reserved (4 + 4), snaplen, link type.
+        version = struct.unpack_from(self._variant.order + "HH", window.data, 4)
+        if version != _VERSION:
+            text = "a file of pcap {}.{}; it was read as one of pcap 2.4".format(*version)
+            notices.add("unknown-version", text, offset=4)
+        # Behind it: reserved (4 + 4), snaplen, link type.
         self.snaplen, network = struct.unpack_from(self._variant.order + "II", window.data, 16)
         # The upper bits may carry the length of a frame check sequence; they are not part of the link type.
         self.link_types = [network & 0xFFFF]
         self.interface_drops: int | None = None
+
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """None: the format does not describe any."""
+        return ()
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""

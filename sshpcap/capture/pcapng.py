@@ -6,6 +6,7 @@ frame.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from sshpcap import limits
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
+from sshpcap.model import Interface
 
 SECTION_HEADER: Final = 0x0A0D0D0A
 INTERFACE_DESCRIPTION: Final = 1
@@ -31,7 +33,10 @@ _OTHER_RECORDS: Final = (JOURNAL, CUSTOM, CUSTOM_NOT_COPIED)
 """No frames, but Wireshark lists and counts them among the frames: the numbers of the frames behind them go on."""
 _AMONG_FRAMES: Final = (SECTION_HEADER, SIMPLE_PACKET, OBSOLETE_PACKET, INTERFACE_DESCRIPTION, *_OTHER_RECORDS)
 
+_OPTION_IF_NAME: Final = 2
+_OPTION_IF_DESCRIPTION: Final = 3
 _OPTION_IF_TSRESOL: Final = 9
+_OPTION_IF_FILTER: Final = 11
 _OPTION_IF_TSOFFSET: Final = 14
 _OPTION_ISB_IFDROP: Final = 5
 _OPTION_ISB_OSDROP: Final = 7
@@ -45,16 +50,20 @@ _SMALLEST: Final = {
     INTERFACE_STATISTICS: 24,
     ENHANCED_PACKET: 32,
 }
+_MAJOR: Final = 1
 _LAST_TIME: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class _Described:
     """What an Interface Description Block says."""
 
     link_type: int
     snaplen: int
     """Longest captured frame; 0 means no limit."""
+    name: str | None
+    description: str | None
+    filter: str | None
     ticks_per_second: int
     """From if_tsresol; 10**6 where it is absent."""
     offset: int
@@ -92,14 +101,29 @@ class PcapngReader:
         self._window = window
         self._notices = notices
         self._order = order
-        self._interfaces: list[Interface] = []
+        self._interfaces: list[_Described] = []
         self._section_start = 0  # index of the section's first interface
         self._frames = 0
         self._last_time = 0
         self.snaplen = 0
         self.link_types: list[int] = []
         self.interface_drops: int | None = None
-        self._section_drops: dict[int, int] = {}
+        self._drops: dict[int, int] = {}
+
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """All interfaces so far, with how many frames each was seen to have."""
+        return tuple(
+            Interface(
+                name=one.name,
+                description=one.description,
+                filter=one.filter,
+                link_type=one.link_type,
+                snaplen=one.snaplen or None,
+                frames=frames[place],
+                drops=self._drops.get(place),
+            )
+            for place, one in enumerate(self._interfaces)
+        )
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames in file order; whatever is damaged or cut off is a notice."""
@@ -162,6 +186,10 @@ class PcapngReader:
         if kind == SECTION_HEADER:
             self._order = _ORDER_MAGIC[bytes(data[at + 8 : at + 12])]
             self._section_start = len(self._interfaces)
+            major, minor = struct.unpack_from(self._order + "HH", data, at + 12)
+            if major != _MAJOR:
+                self._notices.add("unknown-version", f"a section of pcapng {major}.{minor}; it was read as one of "
+                                  "pcapng 1.0", offset=self._window.position + at)  # fmt: skip
         elif kind == INTERFACE_DESCRIPTION:
             self._describe_interface(at, length)
         elif kind == INTERFACE_STATISTICS:
@@ -193,13 +221,20 @@ class PcapngReader:
             return
         link_type, _, snaplen = struct.unpack_from(self._order + "HHI", self._window.data, at + 8)
         ticks, offset = 1_000_000, 0
+        texts: dict[int, str] = {}
         for code, value in self._options(at + 16, at + length - 4):
             if code == _OPTION_IF_TSRESOL and len(value) >= 1:
                 exponent = value[0] & 0x7F
                 ticks = 2**exponent if value[0] & 0x80 else 10**exponent
             elif code == _OPTION_IF_TSOFFSET and len(value) >= 8:
                 (offset,) = struct.unpack(self._order + "q", value[:8])
-        self._interfaces.append(Interface(link_type, snaplen, ticks, offset))
+            if code in (_OPTION_IF_NAME, _OPTION_IF_DESCRIPTION):
+                texts[code] = _text(value)
+            if code == _OPTION_IF_FILTER and value[:1] == b"\0":  # 0: libpcap's words; other kinds are programs
+                texts[code] = _text(value[1:])
+        name, description = texts.get(_OPTION_IF_NAME), texts.get(_OPTION_IF_DESCRIPTION)
+        words = texts.get(_OPTION_IF_FILTER)
+        self._interfaces.append(_Described(link_type, snaplen, name, description, words, ticks, offset))
         self.snaplen = max(self.snaplen, snaplen)
         if link_type not in self.link_types:
             self.link_types.append(link_type)
@@ -215,8 +250,8 @@ class PcapngReader:
             if code in (_OPTION_ISB_IFDROP, _OPTION_ISB_OSDROP) and len(value) >= 8
         ]
         if drops:
-            self._section_drops[self._section_start + index] = sum(drops)
-            self.interface_drops = sum(self._section_drops.values())
+            self._drops[self._section_start + index] = sum(drops)
+            self.interface_drops = sum(self._drops.values())
 
     def _options(self, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         data = self._window.data
@@ -227,7 +262,7 @@ class PcapngReader:
             yield code, bytes(data[at + 4 : at + 4 + size])
             at += 4 + (size + 3) // 4 * 4
 
-    def _interface(self, index: int) -> Interface | None:
+    def _interface(self, index: int) -> _Described | None:
         place = self._section_start + index
         return self._interfaces[place] if place < len(self._interfaces) else None
 
@@ -294,3 +329,9 @@ class PcapngReader:
             link_type=link_type,
             interface=index + self._section_start,
         )
+
+
+def _text(octets: bytes) -> str:
+    """An option's text (UTF-8), bounded, with nothing in it that could act on a terminal."""
+    text = octets[: limits.MAX_OPTION_TEXT].rstrip(b"\0").decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)

@@ -5,6 +5,7 @@ import os
 import select
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,7 +21,7 @@ from sshpcap.capture.snoop import MAGIC as SNOOP_MAGIC
 from sshpcap.capture.snoop import SnoopReader
 from sshpcap.capture.window import ByteStream, Window
 from sshpcap.frames import FrameBlock
-from sshpcap.model import Capture, Timestamp
+from sshpcap.model import Capture, Interface, Timestamp
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -53,6 +54,9 @@ class Reader(Protocol):
     link_types: list[int]
     interface_drops: int | None
 
+    def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
+        """What the file describes so far; `frames` by interface."""
+
     def blocks(self) -> Iterator[FrameBlock]:
         """All frames, in file order."""
 
@@ -71,7 +75,9 @@ class Source:
         self._raw: io.BufferedReader = io.BufferedReader(self._file, 1 << 16)
         self.size = os.fstat(self._file.fileno()).st_size if path != STANDARD_INPUT else 0
         self._compression: str | None = None
+        self._ahead: compression.Ahead | None = None
         self._frames = self._bytes = self._truncated = 0
+        self._by_interface: Counter[int] = Counter()
         self._first_time: int | None = None
         self._last_time: int | None = None
         try:
@@ -85,7 +91,10 @@ class Source:
         stream: ByteStream = _Immediate(self._raw, self._file)
         if method is not None:
             self._compression = method.name
-            stream = compression.Decompressed(method, self._raw, self.path, self.notices)
+            plain = compression.Decompressed(method, self._raw, self.path, self.notices)
+            stream = plain
+            if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                stream = self._ahead = compression.Ahead(plain, self._release)
         window = Window(stream, self._block_bytes)
         window.require(_MAGIC_BYTES)
         head = bytes(window.data[: min(window.have, 512)])
@@ -105,12 +114,12 @@ class Source:
     @property
     def seekable(self) -> bool:
         """Whether the input can be opened again and gives the same: not a pipe."""
-        return self._raw.seekable()
+        return self._ahead is None and self._raw.seekable()
 
     @property
     def position(self) -> int:
         """Octets read from the file so far (of the compressed file, where it is compressed): for a progress bar."""
-        return self._raw.tell() if self._raw.seekable() else 0
+        return self._raw.tell() if self.seekable else 0
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield every frame once, counting what `describe` tells.
@@ -124,6 +133,8 @@ class Source:
             self._frames += len(block.number)
             self._bytes += int(block.captured.sum())
             self._truncated += int(np.count_nonzero(block.captured < block.original))
+            counts = np.bincount(block.interface)
+            self._by_interface.update({int(one): int(counts[one]) for one in np.flatnonzero(counts)})
             first, last = int(block.time.min()), int(block.time.max())
             self._first_time = first if self._first_time is None else min(first, self._first_time)
             self._last_time = last if self._last_time is None else max(last, self._last_time)
@@ -149,11 +160,18 @@ class Source:
             snaplen=self._reader.snaplen or None,
             truncated_frames=self._truncated,
             interface_drops=self._reader.interface_drops,
+            interfaces=self._reader.interfaces(self._by_interface),
             notices=self.notices.listed(),
         )
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
+        if self._ahead is not None:
+            self._ahead.close()
+        else:
+            self._release()
+
+    def _release(self) -> None:
         if self.path != STANDARD_INPUT:
             self._raw.close()
 

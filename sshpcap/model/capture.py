@@ -4,6 +4,21 @@ from sshpcap.model.base import Notice, Value
 from sshpcap.times import Timestamp
 
 
+class Interface(Value, frozen=True):
+    """One interface of a capture, as the file describes it."""
+
+    name: str | None
+    description: str | None
+    filter: str | None
+    """The capture filter; what it leaves out was there all the same."""
+    link_type: int
+    snaplen: int | None
+    """Longest captured frame; None for no limit."""
+    frames: int
+    drops: int | None
+    """Frames that the capturing side says it lost on it; None where the file does not tell."""
+
+
 class Capture(Value, frozen=True):
     """One input: what it is and what it cannot show."""
 
@@ -22,8 +37,11 @@ class Capture(Value, frozen=True):
     """Frames of which fewer octets were captured than were on the link."""
     interface_drops: int | None
     """Frames that the capturing side says it lost; None where the format does not tell."""
+    interfaces: tuple[Interface, ...] = ()
+    """The interfaces that the file describes, in its order; none where the format has no such description."""
     protocols: dict[str, int] = {}
-    """Frames by what they carry: tcp, udp, icmp, arp, fragment, other, unreadable."""
+    """Frames by what they carry: tcp, udp, icmp, arp, fragment, other, unreadable. Of several captures that are read as
+    one, the last one has the counts of all; so with the two that follow."""
     other_ports: dict[str, int] = {}
     """TCP connections that are not SSH, by the lower port of their two; the most frequent ports only."""
     duplicates: int = 0

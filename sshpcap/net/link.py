@@ -17,7 +17,7 @@ from sshpcap.net.encapsulation import (
     ppp,
     pppoe,
 )
-from sshpcap.net.link_names import NAMES
+from sshpcap.net.link_names import NAMES, SNOOP, SNOOP_NAMES
 
 VLAN_TAGS: Final = frozenset((0x8100, 0x88A8, 0x9100, 0x9200))
 _MAX_TAGS: Final = 8
@@ -168,4 +168,8 @@ def link_name(number: int) -> str:
     known = LINK_TYPES.get(number)
     if known:
         return known.name
+    if number >= SNOOP:
+        datalink = number & ~SNOOP
+        name = f"snoop datalink type {datalink}"
+        return f"{SNOOP_NAMES[datalink]} ({name})" if datalink in SNOOP_NAMES else name
     return f"{NAMES[number]} (link type {number})" if number in NAMES else f"link type {number}"

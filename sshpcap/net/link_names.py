@@ -5,6 +5,19 @@ Source: https://www.tcpdump.org/linktypes.html. What is read stands in `link.py`
 
 from typing import Final
 
+SNOOP: Final = 1 << 16
+"""Added to the number of a snoop datalink type that is no LINKTYPE_… (`capture/snoop.py`)."""
+
+SNOOP_NAMES: Final = {
+    1: "IEEE 802.4 token bus",
+    3: "IEEE 802.6 metropolitan network",
+    5: "HDLC",
+    6: "character synchronous link",
+    7: "IBM channel to channel",
+    26: "IP over InfiniBand",
+}
+"""RFC 1761 and RFC 3827."""
+
 NAMES: Final = {
     0: "NULL",
     1: "ETHERNET",

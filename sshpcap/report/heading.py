@@ -38,6 +38,13 @@ def notices(report: Report) -> Iterable[Notice]:
             )
         if capture.interface_drops:
             yield Notice(code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames")
+    wrong = sum(side.checksums.wrong for s in report.sessions for side in (s.tcp.client, s.tcp.server))
+    if wrong:
+        yield Notice(
+            code="wrong-checksums",
+            text=f"{wrong:,} segments of SSH connections have a wrong checksum: if damaged on the way, their receiver"
+            " dropped them",
+        )
     yield from report.notices
 
 

@@ -1,14 +1,19 @@
 """Pipes that pause: what has been written is shown meanwhile, and nothing else changes."""
 
+import bz2
 import gzip
+import lzma
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from sshpcap import limits
 from sshpcap.analyzer import Analyzer
@@ -17,10 +22,11 @@ from sshpcap.capture.errors import Notices
 from sshpcap.capture.merge import Captures
 from sshpcap.capture.snoop import SnoopReader
 from sshpcap.capture.window import Window
-from tests.capture.test_sources import _Standard, singly, writer
+from tests.capture.test_sources import _Standard, writer
 from tests.support.blocks import Dribble, Row, read_octets, rows_of
 from tests.support.captures import SAMPLES, Recorded, pcap, pcapng, snoop
 
+Compress = Callable[[bytes], bytes]
 FRAMES = [Recorded(bytes([number]) * (number * 7), 1_700_000_000 * 10**9 + number) for number in range(60)]
 PCAP = pcap(FRAMES, variant="nanoseconds")
 
@@ -129,11 +135,105 @@ def test_the_analyzer_takes_pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert analyzer.sessions() == whole.sessions()
 
 
-def test_files_and_compressed_pipes_do_not_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_do_not_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "IDLE_SECONDS", 0)
     (tmp_path / "file").write_bytes(PCAP)
-    with open_capture(str(tmp_path / "file")) as source:
-        assert all(len(block.number) for block in source.blocks())
-    os.mkfifo(tmp_path / "pipe")
-    with writer(tmp_path / "pipe", singly(gzip.compress(PCAP))), open_capture(str(tmp_path / "pipe")) as source:
-        assert all(len(block.number) for block in source.blocks())
+    (tmp_path / "compressed").write_bytes(gzip.compress(PCAP))
+    for name in ("file", "compressed"):
+        with open_capture(str(tmp_path / name)) as source:
+            assert all(len(block.number) for block in source.blocks())
+
+
+# --- compressed pipes ------------------------------------------------------------------------------------------------
+
+
+def _gzip() -> tuple[Compress, Compress]:
+    one = zlib.compressobj(wbits=31)
+    return lambda octets: one.compress(octets) + one.flush(zlib.Z_SYNC_FLUSH), lambda _: one.flush()
+
+
+def _zstd() -> tuple[Compress, Compress]:
+    one = zstandard.ZstdCompressor().compressobj()
+    return (
+        lambda octets: one.compress(octets) + one.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK),
+        lambda _: one.flush(),
+    )
+
+
+def _members(compress: Compress) -> Callable[[], tuple[Compress, Compress]]:
+    """These cannot be flushed in between; a file may have several members."""
+    return lambda: (compress, lambda _: b"")
+
+
+STREAMS = {
+    "gzip": _gzip,
+    "zstd": _zstd,
+    "bzip2": _members(bz2.compress),
+    "xz": _members(lzma.compress),
+    "lz4": _members(import_module("lz4.frame").compress),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("cut", [400, 1001])
+def test_a_compressed_pipe_that_pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, cut: int) -> None:
+    """What the compressor has let go is shown meanwhile."""
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.05)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    go_on = threading.Event()
+    some, end = STREAMS[name]()
+
+    def pieces() -> Iterator[bytes]:
+        yield some(PCAP[:cut])
+        assert go_on.wait(10)
+        yield some(PCAP[cut:])
+        yield end(b"")
+
+    there = len(in_memory(PCAP[:cut]))
+    with writer(path, pieces()), open_capture(str(path)) as source:
+        rows: list[Row] = []
+        pauses = 0
+        for block in source.blocks():
+            rows += rows_of(block)
+            if not len(block.number) and len(rows) == there:
+                pauses += 1
+                if pauses == 3:
+                    go_on.set()
+        assert pauses >= 3
+        assert rows == in_memory(PCAP)
+        capture = source.describe()
+    assert (capture.compression, capture.notices) == (name, ())
+
+
+def test_a_compressed_pipe_that_nobody_wants_any_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread ends when the writer goes on, and closes the pipe."""
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.05)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    go_on = threading.Event()
+    begun = threading.active_count()
+    some, _ = _gzip()
+
+    def pieces() -> Iterator[bytes]:
+        yield some(PCAP)
+        assert go_on.wait(10)
+
+    with writer(path, pieces()):
+        source = open_capture(str(path))
+        next(source.blocks())
+        source.close()
+        go_on.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(5)
+    assert threading.active_count() <= begun
+
+
+def test_a_compressed_pipe_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    whole = gzip.compress(PCAP)
+    with writer(path, [whole[:-8] + bytes(8)]), open_capture(str(path)) as source:
+        assert sum(len(block.number) for block in source.blocks()) == len(FRAMES)
+        assert [notice.code for notice in source.describe().notices] == ["compression-damaged"]

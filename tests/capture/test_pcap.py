@@ -154,3 +154,12 @@ def test_one_octet_changed(kind: tuple[Order, str], place: int, octet: int) -> N
     whole[place % len(whole)] = octet
     if place % len(whole) >= 24:
         read_octets(bytes(whole))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_another_version(order: Order) -> None:
+    octets = bytearray(pcap([Recorded(b"x", 1000)], order=order))
+    octets[4:8] = struct.pack(order + "HH", 2, 3)
+    found = read_octets(bytes(octets))
+    assert ([row.octets for row in found.rows], found.codes) == ([b"x"], ["unknown-version"])
+    assert "pcap 2.3" in found.notices.listed()[0].text

@@ -158,6 +158,19 @@ def test_an_interface_of_an_earlier_section_is_unknown() -> None:
     assert (found.rows, found.codes) == ([], ["unknown-interface"])
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_another_version(order: Order) -> None:
+    """A version that is not known is told, and read as far as it goes; 1.2 is 1.0 (§4.1)."""
+    plain = bytes(Pcapng(order).section().interface().enhanced(b"x", 1))
+    for version, codes in ((b"\x02\x00", ["unknown-version"]), (b"\x01\x02", [])):
+        octets = bytearray(plain)
+        octets[12], octets[14] = version
+        if order == ">":
+            octets[12:16] = bytes((0, version[0], 0, version[1]))
+        found = read_octets(bytes(octets))
+        assert ([row.octets for row in found.rows], found.codes) == ([b"x"], codes)
+
+
 def test_section_of_known_length() -> None:
     """A section may tell its length; it is not needed to read it."""
     file = Pcapng().section(length=32 + 20).interface().enhanced(b"", 1).section(length=20).interface(113)

@@ -24,6 +24,7 @@ from tests.support.captures import snoop_header as header
 from tests.support.captures import snoop_record as record
 
 EDITCAP = shutil.which("editcap")
+TSHARK = shutil.which("tshark")
 
 FRAMES = [
     Recorded(b"first frame!", 1_700_000_000_123_456_000),
@@ -91,7 +92,7 @@ def test_datalink_types(datalink: int, link_type: int) -> None:
     assert [row.link_type for row in read_octets(snoop(FRAMES, datalink)).rows] == [link_type] * len(FRAMES)
 
 
-@pytest.mark.parametrize("datalink", [1, 5, 26, 27, 101, 276, 0x80000005, 0xFFFFFFFF])
+@pytest.mark.parametrize("datalink", [1, 5, 26, 27, 101, 276, 0x80000004, 0xFFFFFFFF])
 def test_an_unknown_datalink_type_is_no_link_type(datalink: int) -> None:
     """26 is IP over InfiniBand (RFC 3827), 101 and 276 would be raw IP and SLL2 as LINKTYPE numbers."""
     assert datalink not in LINK_TYPES
@@ -102,10 +103,42 @@ def test_an_unknown_datalink_type_is_no_link_type(datalink: int) -> None:
     assert link_type == datalink | UNKNOWN_LINK_TYPE
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, 0x02000000])
+@pytest.mark.parametrize("version", [0, 1, 6, 0x02000000])
 def test_another_version(version: int) -> None:
-    with pytest.raises(CaptureError, match=f"memory: a snoop file of version {version}; only version 2"):
+    with pytest.raises(CaptureError, match=f"memory: a snoop file of version {version}; only versions 2 to 5"):
         read_octets(header(version=version) + record(FRAMES[0]))
+
+
+@pytest.mark.parametrize("datalink, link_type", [(0, 1), (2, 6), (4, 1), (8, 10), (10, 1), (12, 1), (13, 6), (19, 1)])
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
+def test_shomiti_surveyor(version: int, datalink: int, link_type: int) -> None:
+    """Known by its version, or by the room for its trailer behind the first frame."""
+    file = header(datalink, version) + b"".join(record(frame, pad=16 + -len(frame.octets) % 4) for frame in FRAMES)
+    assert read_octets(file).rows == expected(FRAMES, link_type)
+    assert read_octets(file).reader.link_types == [link_type]
+    for at_most in (1, 30):
+        assert read_octets(file, at_most).rows == expected(FRAMES, link_type)
+
+
+def test_a_datalink_type_that_only_shomiti_has() -> None:
+    assert read_octets(header(18, 4) + record(FRAMES[0], pad=16)).reader.link_types == [UNKNOWN_LINK_TYPE | 18]
+    assert read_octets(header(12) + record(FRAMES[0], pad=12)).reader.link_types == [UNKNOWN_LINK_TYPE | 12]
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
+@pytest.mark.parametrize("version, datalink, pad", [(2, 4, 0), (2, 12, 16), (3, 10, 16), (4, 12, 16), (5, 19, 16)])
+def test_shomiti_by_tshark(version: int, datalink: int, pad: int, tmp_path: Path) -> None:
+    """Wireshark reads the same files as Ethernet."""
+    path = tmp_path / "capture"
+    frames = [Recorded(bytes(12) + b"\x08\x06" + bytes(46), 1_700_000_000 * 10**9 + at) for at in (0, 1000)]
+    path.write_bytes(header(datalink, version) + b"".join(record(frame, pad=pad) for frame in frames))
+    command = [str(TSHARK), "-n", "-r", str(path), "-T", "fields", "-e", "frame.protocols", "-e", "frame.time_epoch"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    rows = read_file(path)[0]
+    assert [protocols[:13] for protocols, _ in lines] == ["eth:ethertype"] * 2
+    assert [row.link_type for row in rows] == [1, 1]
+    assert [f"{row.time // 10**9}.{row.time % 10**9:09}" for row in rows] == [time for _, time in lines]
 
 
 def test_more_padding_than_needed() -> None:

@@ -57,3 +57,5 @@ def test_other_families(family: str) -> None:
 def test_names() -> None:
     assert link_name(1) == "Ethernet"
     assert all(link_name(number) for number in range(300))
+    assert link_name(1 << 16 | 26) == "IP over InfiniBand (snoop datalink type 26)"
+    assert link_name(1 << 16 | 99) == "snoop datalink type 99"
