@@ -80,7 +80,7 @@ def interpret(recorder: Recorder, *, index: int, ports: frozenset[int], observed
         tcp=transport.tcp(recorder, dialogue, last_sent),
         coverage=cover,
         authentication=authentication(recorder, dialogue, ending) if stage == "encrypted" else None,
-        unanswered=unanswered(recorder, dialogue) if stage == "encrypted" else (),
+        unanswered=unanswered(recorder, dialogue, ending) if stage == "encrypted" else (),
     )
 
 

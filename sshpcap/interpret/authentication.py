@@ -30,8 +30,12 @@ _Result = Literal["succeeded", "failed", "not_tried", "unknown"]
 _Reading = Literal["accepted", "refused", "other", "unreadable", "unanswered"]
 _Method = Literal["password-like", "publickey-like"]
 
+_Like = Literal["shorter refusal", "too many failures"]
+
 _SERVICE_ACCEPT: Final = 1 + 4 + len("ssh-userauth")
 _SUCCESS: Final = 1
+_TOO_MANY: Final = 1 + 4 + 4 + len("Too many authentication failures") + 4
+"""SSH_MSG_DISCONNECT of sshd at MaxAuthTries (RFC 4253 §11.1; no language)."""
 _EMPTY_FAILURE: Final = 1 + 4 + 1
 """SSH_MSG_USERAUTH_FAILURE with an empty list: where blocks are long it is no longer than a success."""
 
@@ -212,7 +216,7 @@ def _unknown(turns: Turns, why: str) -> Authentication:
 def _empty(turns: Turns, result: _Result, confidence: Confidence, reasoning: tuple[str, ...]) -> Authentication:
     return Authentication(
         result=result, confidence=confidence, method=None, packets=turns.told, refusals=0, slow_refusals=0,
-        shorter_refusal=False, offered_methods=(), exchanges=(), accepted_frame=None, after=None, reasoning=reasoning,
+        last_answer_like=(), offered_methods=(), exchanges=(), accepted_frame=None, after=None, reasoning=reasoning,
     )  # fmt: skip
 
 
@@ -228,7 +232,7 @@ def _judged(login: _Login, turns: Turns, seal: Sealing, dialogue: Dialogue, endi
         packets=turns.told,
         refusals=len(refused),
         slow_refusals=len(slow),
-        shorter_refusal=_shorter(login, seal),
+        last_answer_like=_last_answer(login, seal),
         offered_methods=_lists(login.refusal, seal) if login.refusal is not None and refused else (),
         exchanges=tuple(_exchange(one, login) for one in login.asked[: limits.SHOWN_EXCHANGES]),
         accepted_frame=login.accepted.frame if login.accepted else None,
@@ -271,12 +275,17 @@ def _slow(login: _Login, refused: tuple[_Asked, ...], dialogue: Dialogue) -> tup
     )
 
 
-def _shorter(login: _Login, seal: Sealing) -> bool:
-    """The last answer is as long as a refusal with fewer methods than the others."""
+def _last_answer(login: _Login, seal: Sealing) -> tuple[_Like, ...]:
+    """What the last answer is as long as."""
     last = next((one.last for one in reversed(login.asked) if one.last is not None), None)
-    if last is None or login.refusal is None or login.accepted is not None or not last.sure:
-        return False
-    return last.octets < login.refusal and bool(_lists(last.octets, seal))
+    if last is None or login.refusal is None or login.accepted is not None:
+        return ()
+    like: list[_Like] = []
+    if last.octets < login.refusal and last.sure and _lists(last.octets, seal):
+        like.append("shorter refusal")
+    if last.octets == seal.size(_TOO_MANY):
+        like.append("too many failures")
+    return tuple(like)
 
 
 def _quick_method(refused: tuple[_Asked, ...]) -> _Method | None:
@@ -369,13 +378,16 @@ def _frames(asked: tuple[_Asked, ...]) -> str:
     return f"frame{'s' if len(asked) > 1 else ''} {numbers}{', …' if len(asked) > 8 else ''}"
 
 
-def unanswered(recorder: Recorder, dialogue: Dialogue) -> tuple[Unanswered, ...]:
-    """The last data of one side, if the other side sent nothing behind them; as far as they are remembered."""
-    later = max((0, 1), key=lambda direction: recorder.directions[direction].last_data_frame or 0)
-    other = recorder.directions[1 - later].last_data_frame or 0
+def unanswered(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> tuple[Unanswered, ...]:
+    """The last data before the close, if they were all of one side; as far as they are remembered."""
+    until = ending.frame if ending.how in ("fin", "rst") and ending.frame is not None else recorder.last_frame
+    # Data in the frame of the FIN come before it.
+    seen = [[one for one in side.tail if one.frame <= until] for side in recorder.directions]
+    later = max((0, 1), key=lambda direction: seen[direction][-1].frame if seen[direction] else 0)
+    other = seen[1 - later][-1].frame if seen[1 - later] else 0
     who: Who = "client" if later == dialogue.client else "server"
     return tuple(
-        Unanswered(sender=who, frame=seen.frame, time=Timestamp(seen.time), again=seen.again)
-        for seen in recorder.directions[later].tail
-        if seen.frame > other
+        Unanswered(sender=who, frame=one.frame, time=Timestamp(one.time), again=one.again)
+        for one in seen[later]
+        if one.frame > other
     )

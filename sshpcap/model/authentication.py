@@ -45,7 +45,8 @@ class Authentication(Value, frozen=True):
     client asked for a login."""
     confidence: Confidence
     method: Literal["password-like", "publickey-like"] | None
-    """What the refused requests look like, by how long the server took to refuse them."""
+    """What the refused requests look like, by how long the server took to refuse them; a server without PAM refuses
+    passwords as quickly as keys."""
     packets: Literal["exact", "by size", "unknown"]
     """How packets are told apart: `exact` by their readable lengths (AES-GCM, encrypt-then-MAC); `by size` by what
     writes of such a length can be."""
@@ -53,8 +54,9 @@ class Authentication(Value, frozen=True):
     """Requests that look refused; the first one of most programs only asks which methods there are."""
     slow_refusals: int
     """Refusals that took as long as those of passwords."""
-    shorter_refusal: bool
-    """The last answer has the length of a refusal with a shorter list than those before it."""
+    last_answer_like: tuple[Literal["shorter refusal", "too many failures"], ...]
+    """What the last answer is as long as, beside the refusals before it: a refusal with a shorter list, or OpenSSH's
+    SSH_MSG_DISCONNECT "Too many authentication failures"."""
     offered_methods: tuple[str, ...]
     """Lists of methods that have the length of the server's refusals (RFC 4252 §5.1)."""
     exchanges: tuple[Exchange, ...]

@@ -11,7 +11,8 @@ How it is known
 
 When it may be wrong
     That the server closed while it waited for the client is as sure as the close; that no login had succeeded is
-    inference. An administrator who stops the server, or a server program that crashes, looks the same.
+    inference, and so is the reason: medium confidence where the time is a known default, low otherwise.
+    An administrator who stops the server, or a server program that crashes, looks the same.
 
 What to do
     Answer the prompt in time, or find out why nobody did. The limit is `LoginGraceTime` in sshd_config.
@@ -53,7 +54,7 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if known or login.confidence == "medium" else "low",
+        confidence="medium" if known else "low",
         party="client",
         title=TITLE,
         summary=told(session, what),

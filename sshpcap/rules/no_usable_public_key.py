@@ -1,8 +1,8 @@
-"""No key was accepted, and the client had nothing else.
+"""The login was refused at once, as keys are.
 
 What it means
-    The server refused requests at once, without the pause that follows a wrong password, and the client left at once
-    behind the last refusal: it had no other key or method to try. Users see "Permission denied (publickey)."
+    The server refused requests at once, without the pause that follows a wrong password with PAM, and the client left
+    at once behind the last refusal: it had no other key or method to try. Users see "Permission denied (publickey)."
 
 How it is known
     From sizes and times: answers as long as the server's refusals, each within a fraction of a second, no packet as
@@ -10,9 +10,9 @@ How it is known
     that of its list of methods, so that a server that takes nothing but keys can be recognised.
 
 When it may be wrong
-    It is inference: medium confidence at most, low where the first refusal already ended it. A server without PAM
-    refuses passwords without a pause, too. A client that gives up for another reason (octets damaged on the way) looks
-    the same.
+    It is inference: medium confidence where the server seems to take one method only, low otherwise, because a server
+    without PAM refuses passwords without a pause, too. A client that gives up for another reason (octets damaged on the
+    way) looks the same.
 
 What to do
     Find out with `ssh -v` which keys were offered, and on the server why none was taken: the key is not in
@@ -25,11 +25,12 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
+from sshpcap.rules import second_factor_missing
 from sshpcap.rules.base import Rule, client_place, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, methods, told, waited_ns
 
 ID = "no-usable-public-key"
-TITLE = "No key was accepted, and the client had nothing else"
+TITLE = "The login was refused at once, as keys are"
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -40,7 +41,8 @@ def check(session: Session) -> Iterator[Finding]:
     if last_speaker(session) != "server" or waited_ns(session) >= AT_ONCE_NS:
         return
     alone = login.refusals == 1
-    if alone and not any("," not in names for names in login.offered_methods):
+    single = [names for names in login.offered_methods if "," not in names]
+    if alone and not single:
         return  # the server takes several methods, and the client tried none: something else happened
     what = (
         "the first request, which asks for the methods, was answered as by a server that takes few; the client left"
@@ -48,14 +50,14 @@ def check(session: Session) -> Iterator[Finding]:
         if alone
         else (
             f"{login.refusals} requests were refused at once, as keys are (the first of them usually asks for the"
-            " methods)"
+            " methods; a server without PAM refuses passwords as quickly)"
         )
     )
     place = client_place(session)
     yield Finding(
         id=ID,
         severity="error",
-        confidence="low" if alone else login.confidence,
+        confidence="medium" if not alone and tuple(single) == login.offered_methods != () else "low",
         party="client",
         title=TITLE,
         summary=told(session, what),
@@ -71,6 +73,7 @@ def check(session: Session) -> Iterator[Finding]:
         },
         causes=(
             "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
+            "a wrong password, at a server that refuses it without a pause (no PAM)",
             "authorized_keys, .ssh or the home directory belong to somebody else or are writable by others",
             "the server takes no signatures of this kind (ssh-rsa with SHA-1), or takes only passwords and the client"
             " may not ask for one (BatchMode)",
@@ -95,7 +98,11 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _ends_refused(login: Authentication) -> bool:
     answered = [one for one in login.exchanges if one.answer_frame is not None]
-    return bool(answered) and answered[-1].reading == "refused"
+    return (
+        bool(answered)
+        and answered[-1].reading == "refused"
+        and not second_factor_missing.refused_behind_another_answer(login)
+    )
 
 
 RULE = Rule(ID, TITLE, "error", check)

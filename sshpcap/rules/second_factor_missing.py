@@ -1,15 +1,17 @@
-"""The server seems to want another method after one that was accepted.
+"""The server seems to know the key, and still there was no login.
 
 What it means
-    The server took a key or a password, but not for a login: it wants another method after it (AuthenticationMethods,
-    two factors), and the client had none. Users see "Permission denied" with a shorter list of methods.
+    The server answered a request with something else than a refusal (as it does when it knows the key that is offered),
+    and then refused what followed without the pause of a wrong password. Either it wants another method after the first
+    (AuthenticationMethods, two factors) and the client had none; or the key is known but may not be used. Users see
+    "Permission denied", with a shorter list of methods where another one is wanted.
 
 How it is known
-    From sizes and times: behind longer refusals the last answer is shorter than they are, without being a success; it
-    has the length of a refusal with a shorter list; and the client left at once behind it.
+    From sizes and times: the last answer is as long as the refusals before it, or as one with a shorter list; the one
+    before it was neither; no packet is as short as SSH_MSG_USERAUTH_SUCCESS; the client left at once.
 
 When it may be wrong
-    It is inference of low confidence: a question of the server can have the same length.
+    It is inference of low confidence: questions of the server are not refusals either.
 
 What to do
     See with `ssh -v` which methods remain ("Authenticated using … with partial success"); use a client that can do
@@ -26,13 +28,13 @@ from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
 
 ID = "second-factor-missing"
-TITLE = "The server seems to want another method after one that was accepted"
+TITLE = "The server seems to know the key, and still there was no login"
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire on a shorter refusal at the end, with the client's close at once behind it."""
+    """Fire on a refusal behind an answer that was none, with the client's close at once behind it."""
     login = failed_login(session)
-    if login is None or login.slow_refusals or session.close.by != "client" or not _shorter_at_the_end(login):
+    if login is None or login.slow_refusals or session.close.by != "client" or not refused_behind_another_answer(login):
         return
     if last_speaker(session) != "server" or waited_ns(session) >= AT_ONCE_NS:
         return
@@ -44,8 +46,8 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(
             session,
-            "the server's last answer is as long as a refusal with fewer methods than before, as after a first"
-            " method of two",
+            "a request was answered otherwise than by a refusal, as for a known key, and the next one was refused at"
+            " once",
         ),
         evidence=with_close(session, *exchanges(login, "refused", "other")),
         expected_messages={
@@ -55,6 +57,8 @@ def check(session: Session) -> Iterator[Finding]:
         },
         causes=(
             "the server demands two methods (AuthenticationMethods) and the client has one",
+            "the key is known, but not allowed here: from= in authorized_keys, the account in PAM, signatures of this"
+            " kind (ssh-rsa with SHA-1)",
             "the server asked something that the client could not answer",
         ),
         remedies=(
@@ -73,12 +77,12 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-def _shorter_at_the_end(login: Authentication) -> bool:
+def refused_behind_another_answer(login: Authentication) -> bool:
+    """The last answer is a refusal, and the one before it was none."""
     answered = [one for one in login.exchanges if one.answer_octets is not None]
-    refused = [one.answer_octets for one in answered if one.reading == "refused" and one.answer_octets is not None]
-    if len(answered) <= _LEAST or not refused or answered[-1].reading != "other" or not login.shorter_refusal:
+    if len(answered) <= _LEAST or not login.refusals or answered[-2].reading != "other":
         return False
-    return answered[-2].reading == "other" and (answered[-1].answer_octets or 0) < min(refused)
+    return answered[-1].reading == "refused" or "shorter refusal" in login.last_answer_like
 
 
 _LEAST = 2

@@ -6,13 +6,14 @@ What it means
     refused key counts. Users see "Too many authentication failures".
 
 How it is known
-    From sizes and times: at least three answers as long as the server's refusals, no packet as short as
-    SSH_MSG_USERAUTH_SUCCESS, and the server's FIN at once behind its last answer (with it a SSH_MSG_DISCONNECT that
-    nobody can read).
+    From sizes and times: several answers as long as the server's refusals, no packet as short as
+    SSH_MSG_USERAUTH_SUCCESS, and either the server's FIN at once behind its last answer, or a last answer that differs
+    from the refusals and is as long as sshd's SSH_MSG_DISCONNECT "Too many authentication failures".
 
 When it may be wrong
     It is inference: medium confidence at most. A server program that crashes or is stopped at this moment looks the
-    same. Client and server may close at the same time; when the client's FIN comes first this finding does not appear.
+    same. Client and server may close at the same time; when the client's FIN comes first and the refusals happen to be
+    as long as that message, this finding does not appear.
 
 What to do
     Offer only the right key: `ssh -o IdentitiesOnly=yes -i KEY USER@HOST`, or empty the agent (`ssh-add -D`).
@@ -31,12 +32,23 @@ ID = "too-many-authentication-failures"
 TITLE = "The server cut the login off after several refusals"
 
 _LEAST = 3
+_LEAST_BEFORE_THE_WORD = 2
 
 
 def cut_off(session: Session, login: Authentication) -> bool:
-    """Several refusals, and the server closes at once behind the last of its answers."""
-    at_once = last_speaker(session) == "server" and waited_ns(session) < AT_ONCE_NS
-    return login.refusals >= _LEAST and session.close.by == "server" and at_once
+    """Several refusals, and the server closes at once behind the last of its answers; or that answer is as long as
+    its word for it, and different from the refusals."""
+    if last_speaker(session) != "server" or waited_ns(session) >= AT_ONCE_NS:
+        return False
+    if session.close.by == "server":
+        return login.refusals >= _LEAST
+    return login.refusals >= _LEAST_BEFORE_THE_WORD and says_so(login)
+
+
+def says_so(login: Authentication) -> bool:
+    """The last answer is no refusal, and as long as sshd's SSH_MSG_DISCONNECT."""
+    answered = [one for one in login.exchanges if one.answer_frame is not None]
+    return bool(answered) and answered[-1].reading == "other" and "too many failures" in login.last_answer_like
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -45,7 +57,12 @@ def check(session: Session) -> Iterator[Finding]:
     if login is None or not cut_off(session, login):
         return
     pace = "as slowly as passwords are" if login.slow_refusals else "quickly, as keys are"
-    what = f"{login.refusals} requests look refused ({pace}); the server then closed behind its last answer"
+    end = (
+        'the last answer is as long as a SSH_MSG_DISCONNECT that says "Too many authentication failures"'
+        if says_so(login)
+        else "the server then closed behind its last answer"
+    )
+    what = f"{login.refusals} requests look refused ({pace}); {end}"
     yield Finding(
         id=ID,
         severity="error",
@@ -53,7 +70,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="server",
         title=TITLE,
         summary=told(session, what),
-        evidence=with_close(session, *exchanges(login, "refused")),
+        evidence=with_close(session, *exchanges(login, "refused", "other")),
         expected_messages={
             "openssh_client": (
                 f"Received disconnect from {server_place(session)}:2: Too many authentication failures /"

@@ -377,7 +377,7 @@ def test_every_other_encrypted_capture_is_a_login_without_a_finding() -> None:
     """All the rest of the labelled captures that reach encryption are logins that succeeded; nothing else is said."""
     seen = 0
     for path in sorted(MORE_CAPTURES.glob("*.pcap")):
-        if path.stem in _LABELLED or path.stem in ("nodessh2_badsig",):
+        if path.stem in _LABELLED or path.stem == "nodessh2_badsig":
             continue
         for session in _encrypted(path):
             seen += 1

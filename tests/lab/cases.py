@@ -4,14 +4,18 @@
 the same fault; a FIN becomes a RST because a byte stayed unread), it lists every ending that is true.
 """
 
+import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.lab import programs as run
+from tests.lab.home import USER
+from tests.lab.network import CLIENT as CLIENT_ADDRESS
 from tests.lab.network import SERVER_IPV6
-from tests.lab.scene import Scene
+from tests.lab.scene import Program, Scene
 
 Expect = dict[str, Any]
 
@@ -383,4 +387,215 @@ CONNECTIONS = (
     ),
 )
 
-CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS)
+
+# --- behind the handshake --------------------------------------------------------------------------------------------
+
+PASSWORD = "correct horse"
+PAM = ("UsePAM=yes", "PasswordAuthentication=yes", "KbdInteractiveAuthentication=no")
+KEYS_ONLY = "KbdInteractiveAuthentication=no"
+
+
+def login(finding: str | None, by: list[str] = CLIENT, how: list[str] = CLOSED) -> Expect:
+    """A completed handshake, and what there is to say of what came behind it."""
+    return ended("encrypted", "encrypted", by, how, finding)
+
+
+def with_password(scene: Scene) -> None:
+    """Gives the user a password."""
+    asked = ("openssl", "passwd", "-6", "-salt", "sshlab", PASSWORD)
+    crypted = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    (scene.home / "shadow").write_text(f"{USER}:{crypted}:19000:0:99999:7:::\n")
+
+
+def password_login(password: str, *client: str, server: tuple[str, ...] = (), **how: int) -> Callable[[Scene], None]:
+    """The user logs in with a password, right or wrong, and PAM decides."""
+
+    def story(scene: Scene) -> None:
+        with_password(scene)
+        scene.meet(run.sshd(scene, *server, *PAM), run.ssh_with_password(scene, *client, password=password, **how))
+
+    return story
+
+
+def then(seconds: float, act: Callable[[], None], meeting: Callable[[], None]) -> None:
+    """A meeting, during which something happens some seconds after its beginning."""
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    try:
+        meeting()
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def path_cut(scene: Scene) -> None:
+    """A firewall between the two forgets the connection, and drops what belongs to it."""
+    client = run.ssh_staying(scene, "sleep 60", "ServerAliveInterval=1", "ServerAliveCountMax=6")
+    cut = lambda: scene.network.forbid("tcp dport 22 drop")  # noqa: E731
+    then(3.0, cut, lambda: scene.meet(run.sshd(scene), client))
+
+
+def connection_forgotten(scene: Scene) -> None:
+    """The server's own firewall begins to answer for it."""
+
+    def reject() -> None:
+        for words in (
+            "add table inet ban",
+            "add chain inet ban input { type filter hook input priority 0; }",
+            "add rule inet ban input tcp dport 22 reject with tcp reset",
+        ):
+            scene.network.run("server", ["nft", words])
+
+    client = run.ssh_staying(scene, "sleep 60", "ServerAliveInterval=4")
+    then(2.5, reject, lambda: scene.meet(run.sshd(scene), client))
+
+
+def slow_names(scene: Scene) -> None:
+    """The server asks a resolver that never answers for the client's name."""
+    (scene.home / "resolv.conf").write_text(f"nameserver {CLIENT_ADDRESS}\noptions timeout:3 attempts:2\n")
+    scene.network.forbid("udp dport 53 drop")
+    server = run.sshd(scene, "UseDNS=yes")
+    mounted = f'mount --bind {scene.home}/resolv.conf /etc/resolv.conf && exec "$@"'
+    scene.meet(Program(("sh", "-c", mounted, "sh", *server.argv), server.version), run.ssh(scene))
+
+
+LOGINS = (
+    Case(
+        "ok-password",
+        "A successful login with a password",
+        "ssh logs in to sshd, which asks PAM, with the right password, and runs `true`.",
+        password_login(PASSWORD),
+        done(),
+    ),
+    Case(
+        "ok-aes-gcm",
+        "A successful connection with AES-GCM, where the lengths of packets stay readable",
+        "ssh logs in to sshd with a key and AES-GCM and runs `true`.",
+        lambda scene: scene.meet(run.sshd(scene), run.ssh(scene, "Ciphers=aes256-gcm@openssh.com")),
+        done(),
+    ),
+    Case(
+        "wrong-password",
+        "Three wrong passwords",
+        "ssh is given a wrong password three times; sshd asks PAM, which takes its time.",
+        password_login("battery staple"),
+        login("authentication-failed"),
+    ),
+    Case(
+        "wrong-password-aes-gcm",
+        "A wrong password with AES-GCM, where the lengths of packets stay readable",
+        "ssh is given a wrong password once; sshd asks PAM, which takes its time.",
+        password_login("battery staple", "Ciphers=aes256-gcm@openssh.com", "NumberOfPasswordPrompts=1"),
+        login("authentication-failed"),
+    ),
+    Case(
+        "wrong-password-without-pam",
+        "Three wrong passwords, and a server without PAM",
+        "ssh is given a wrong password three times; sshd refuses it at once, so that it looks like a key.",
+        password_login("battery staple", server=("UsePAM=no",)),
+        login("no-usable-public-key"),
+    ),
+    Case(
+        "too-many-keys",
+        "An agent with too many keys",
+        "sshd allows three attempts (MaxAuthTries=3); ssh offers six keys that it does not know.",
+        lambda scene: scene.meet(run.sshd(scene, "MaxAuthTries=3"), run.ssh_with_keys(scene, 6)),
+        login("too-many-authentication-failures", EITHER),
+    ),
+    Case(
+        "unknown-keys",
+        "Two keys that the server does not know",
+        "sshd takes only keys; ssh offers two that it does not know, and has nothing else.",
+        lambda scene: scene.meet(run.sshd(scene, KEYS_ONLY), run.ssh_with_keys(scene, 2)),
+        login("no-usable-public-key"),
+    ),
+    Case(
+        "no-method-left",
+        "A client that may not use what the server takes",
+        "sshd takes keys and passwords; ssh may use neither (batch mode, no keys) and leaves.",
+        lambda scene: scene.meet(
+            run.sshd(scene, "PasswordAuthentication=yes"), run.ssh(scene, "PubkeyAuthentication=no")
+        ),
+        login("closed-during-login"),
+    ),
+    Case(
+        "second-factor-missing",
+        "A key is not enough",
+        "sshd demands a key and then a password (AuthenticationMethods); ssh has the key and may not ask.",
+        lambda scene: scene.meet(
+            run.sshd(scene, "AuthenticationMethods=publickey,password", "PasswordAuthentication=yes"), run.ssh(scene)
+        ),
+        login("second-factor-missing"),
+    ),
+    Case(
+        "login-grace-time-at-prompt",
+        "The server's patience ends at the password prompt",
+        "sshd waits five seconds for a login (LoginGraceTime=5); nobody types the password for twelve.",
+        password_login(PASSWORD, server=("LoginGraceTime=5",), pause=12),
+        login("login-grace-time-at-prompt", SERVER, FIN),
+    ),
+    Case(
+        "aborted-at-prompt",
+        "Somebody breaks off at the password prompt",
+        "ssh waits for a password and is interrupted after four seconds.",
+        password_login(PASSWORD, pause=20, at_most=4),
+        login("login-aborted-by-user"),
+    ),
+    Case(
+        "force-command-false",
+        "A login that succeeds, and a command that fails at once",
+        "sshd runs `false` whatever is asked for (ForceCommand); nothing tells it from a short command that did well.",
+        lambda scene: scene.meet(run.sshd(scene, "ForceCommand=/bin/false"), run.ssh(scene)),
+        done(),
+    ),
+    Case(
+        "chroot-not-owned-by-root",
+        "A login that succeeds, and a server that then fails",
+        "sshd is to lock the user into a directory that belongs to the user (ChrootDirectory), which it refuses.",
+        lambda scene: scene.meet(run.sshd(scene, f"ChrootDirectory={scene.home}/user"), run.ssh(scene)),
+        login("session-ended-at-once", SERVER),
+    ),
+    Case(
+        "no-more-sessions",
+        "A login that succeeds, and a session that is refused",
+        "sshd allows no session in a connection (MaxSessions=0).",
+        lambda scene: scene.meet(run.sshd(scene, "MaxSessions=0"), run.ssh(scene)),
+        login("session-ended-at-once"),
+    ),
+    Case(
+        "client-alive-timeout",
+        "A client that is stopped in a session",
+        "sshd asks every second whether the client is there (ClientAliveInterval=1, ClientAliveCountMax=3); the"
+        " client's program is stopped.",
+        lambda scene: scene.meet(
+            run.sshd(scene, "ClientAliveInterval=1", "ClientAliveCountMax=3"),
+            run.ssh_staying(scene, "sleep 60", script='"$@" & sleep 2; kill -STOP $!; sleep 7; kill -KILL $!'),
+        ),
+        login("client-alive-timeout", SERVER, FIN),
+    ),
+    Case(
+        "connection-went-dead",
+        "A firewall that drops an open connection",
+        "Three seconds after the login the router begins to drop what the client sends; the client asks six times"
+        " (ServerAliveInterval=1) and leaves.",
+        path_cut,
+        login("connection-went-dead", ["unknown", "client"], ["capture_end", "silence", "fin", "rst"]),
+    ),
+    Case(
+        "connection-forgotten",
+        "A firewall that answers an open connection with a reset",
+        "The server's firewall begins to reject the port with RST while a session is open; the client's next packet is"
+        " answered so.",
+        connection_forgotten,
+        login("connection-forgotten", SERVER, RST),
+    ),
+    Case(
+        "slow-names",
+        "A server that looks up the client's name in vain",
+        "sshd looks up names (UseDNS=yes), and its resolver does not answer; then the login succeeds.",
+        slow_names,
+        login("slow-authentication", CLIENT, FIN),
+    ),
+)
+
+CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *LOGINS)

@@ -93,6 +93,36 @@ def ssh(
     return Program(argv, _version("ssh", "-V"), answer)
 
 
+def ssh_with_password(scene: Scene, *options: str, password: str, pause: int = 0, at_most: int = 0) -> Program:
+    """OpenSSH's client, which gets the password, after a pause, from a program; interrupted after `at_most` seconds."""
+    script = scene.home / "askpass"
+    script.write_text(f"#!/bin/sh\nsleep {pause}\necho '{password}'\n")
+    script.chmod(0o755)
+    words = ("PubkeyAuthentication=no", "PreferredAuthentications=password", *options)
+    plain = ssh(scene, *words, batch=False)
+    limit = ("timeout", "-s", "INT", str(at_most)) if at_most else ()
+    return Program(("env", f"SSH_ASKPASS={script}", "SSH_ASKPASS_REQUIRE=force", *limit, *plain.argv), plain.version)
+
+
+def ssh_with_keys(scene: Scene, count: int, *options: str) -> Program:
+    """OpenSSH's client with so many keys that the server does not know, and no other."""
+    argv = list(ssh(scene, *options).argv)
+    place = argv.index(f"IdentityFile={scene.home}/user_key")
+    names = [f"{scene.home}/other_key_{number}" for number in range(1, count + 1)]
+    for name in names:
+        subprocess.run(
+            ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "other", "-f", name), check=True, timeout=60
+        )
+    argv[place - 1 : place + 1] = [word for name in names for word in ("-o", f"IdentityFile={name}")]
+    return Program(tuple(argv), _version("ssh", "-V"))
+
+
+def ssh_staying(scene: Scene, command: str, *options: str, script: str = 'exec "$@"') -> Program:
+    """OpenSSH's client that runs another command than `true`, called by a line of shell that may do things to it."""
+    plain = ssh(scene, *options)
+    return Program(("sh", "-c", script, "sh", *plain.argv[:-1], command), plain.version)
+
+
 def plink(scene: Scene, *options: str, trusting: bool = True) -> Program:
     """PuTTY's command line client; its cache of host keys is empty, so it must be told which key to trust."""
     trusted = ("-hostkey", str(scene.host_key("ed25519")["sha256"])) if trusting else ()
