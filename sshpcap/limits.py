@@ -65,6 +65,12 @@ QUIET_AFTER_EVENTS: Final = 256
 """Segments remembered in a connection whose both directions are encrypted before it is only counted: enough to see how
 authentication went, little enough that a transfer costs nothing."""
 
+MAX_TTLS: Final = 8
+"""Different TTLs remembered of a side: a route that changes has two or three."""
+
+MAX_ADDRESSES: Final = 65536
+"""Addresses whose TTLs are remembered, to hold a lone RST against."""
+
 LINGER_NS: Final = 5_000_000_000
 """How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""
 
@@ -94,6 +100,9 @@ SHOWN_TEXT: Final = 400
 
 SHOWN_CONNECTIONS: Final = 1000
 """Rows of the table of connections for people; JSON has all of them."""
+
+SHOWN_RESETS: Final = 16
+"""RSTs, and kinds of ICMP errors, examined of one connection; a flood of forged ones has no more to tell."""
 
 SHOWN_PORTS: Final = 10
 """Ports named of connections that are not SSH."""

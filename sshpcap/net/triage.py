@@ -36,6 +36,15 @@ class Muted(NamedTuple):
     """Sequence number behind the highest payload octet of the run."""
     ack: int | None
     window: int
+    ahead_frame: int
+    """The first of those that reach `end`."""
+    ahead_time: int
+    again: int
+    """Rows with payload behind it."""
+    data_frames: int
+    """Rows with payload."""
+    largest: int
+    """Payload octets of the longest."""
 
 
 class Triage:
@@ -181,6 +190,9 @@ class Triage:
             acknowledged = acks[start : stop + 1]
             acknowledged = acknowledged[acknowledged >= 0]
             row, data_row = columns.row[places[stop]], columns.row[data]
+            has_data = length[start : stop + 1] > 0
+            ahead = int(np.flatnonzero(end[start : stop + 1] % (1 << 32) == behind)[0])
+            ahead_row = columns.row[places[start + ahead]]
             yield Muted(
                 pair=self._pairs[whose // 2],
                 direction=whose % 2,
@@ -193,6 +205,11 @@ class Triage:
                 end=behind,
                 ack=int(_highest(acknowledged, np.zeros(1, dtype=np.int64))[0]) if len(acknowledged) else None,
                 window=int(columns.window[places[stop]]),
+                ahead_frame=int(block.number[ahead_row]),
+                ahead_time=int(block.time[ahead_row]),
+                again=int(np.count_nonzero(has_data[ahead + 1 :])),
+                data_frames=int(np.count_nonzero(has_data)),
+                largest=int(length[start : stop + 1].max()),
             )
 
 

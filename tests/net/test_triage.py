@@ -355,7 +355,7 @@ def test_sums_of_what_was_dropped() -> None:
     assert places.tolist() == []
     assert total == triage.Muted(
         pair=pair, direction=0, frames=5, data_bytes=12, last_frame=15, last_time=70, last_data_frame=13,
-        last_data_time=30, end=6, ack=300, window=5,
+        last_data_time=30, end=6, ack=300, window=5, ahead_frame=12, ahead_time=20, again=1, data_frames=3, largest=4,
     )  # fmt: skip
 
 
