@@ -33,6 +33,7 @@ from sshpcap.rules.base import (
     shown,
     with_close,
 )
+from sshpcap.rules.path import handshake_open
 
 ID = "client-closed-before-identification"
 TITLE = "Client closed before identification"
@@ -45,7 +46,7 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if client.identification or client.pre_identification or session.tcp.client.bytes or session.coverage.midstream:
         return
-    if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH"):
+    if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH") or handshake_open(session) is not None:
         return
     greeting = first(session, "server", "identification")
     opened = next((entry.time.ns for entry in session.timeline if entry.kind == "syn"), session.start.ns)
