@@ -63,6 +63,8 @@ class Analyzer:
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
         self._observed_until = 0
+        self._ttls: dict[bytes, set[int]] = {}
+        """TTLs of addresses in connections that were opened: what a lone RST is held against."""
 
     # --- frames in -------------------------------------------------------------------------------------------------
 
@@ -188,6 +190,11 @@ class Analyzer:
                     (LastData(seen.frame, seen.time, seen.again), unwrap(seen.end, side.origin or 0, side.sent))
                     for seen in muted.tail
                 ),
+                ahead_frame=muted.ahead_frame,
+                ahead_time=muted.ahead_time,
+                again=muted.again,
+                data_frames=muted.data_frames,
+                largest=muted.largest,
             ),
         )
 
@@ -279,13 +286,28 @@ class Analyzer:
 
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
         connections.sort(key=lambda connection: connection.index)
+        for connection in connections:
+            self._remember_ttls(connection)
         sessions = (self._session(connection) for connection in connections)
         return tuple(session for session in sessions if session is not None)
+
+    def _remember_ttls(self, connection: Connection) -> None:
+        recorder = connection.recorder
+        if len(self._ttls) >= limits.MAX_ADDRESSES or not all(side.frames for side in recorder.directions):
+            return
+        for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
+            known = self._ttls.setdefault(endpoint.address, set())
+            if len(known) < limits.MAX_TTLS:
+                known |= side.ttls
 
     def _session(self, connection: Connection) -> Session | None:
         try:
             session = interpret(
-                connection.recorder, index=connection.index, ports=self.ports, observed_until=self._observed_until
+                connection.recorder,
+                index=connection.index,
+                ports=self.ports,
+                observed_until=self._observed_until,
+                ttls=self._ttls,
             )
             return rules.judge(session)
         except Exception as error:

@@ -71,6 +71,12 @@ authentication went, little enough that a transfer costs nothing."""
 LAST_DATA: Final = 8
 """Segments with data remembered from the end of each direction: keep-alives and retransmissions before a close."""
 
+MAX_TTLS: Final = 8
+"""Different TTLs remembered of a side: a route that changes has two or three."""
+
+MAX_ADDRESSES: Final = 65536
+"""Addresses whose TTLs are remembered, to hold a lone RST against."""
+
 LINGER_NS: Final = 5_000_000_000
 """How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""
 
@@ -106,6 +112,9 @@ SHOWN_CONNECTIONS: Final = 1000
 
 SHOWN_CAPTURES: Final = 40
 """Captures, and interfaces of a capture, shown one by one by `sshpcap info`."""
+
+SHOWN_RESETS: Final = 16
+"""RSTs, and kinds of ICMP errors, examined of one connection; a flood of forged ones has no more to tell."""
 
 SHOWN_PORTS: Final = 10
 """Ports named of connections that are not SSH."""

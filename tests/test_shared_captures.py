@@ -50,13 +50,61 @@ def test_no_confident_statement_blames_a_side_for_a_forged_reset() -> None:
             assert not (blamed and session.close.confidence == "high"), capture.name
 
 
-@pytest.mark.parametrize("name", ["mtu_blackhole_c2s_ssh105.pcap", "fw_drop_midflow_ssh92.client.pcap"])
-def test_what_does_not_get_through_is_not_blamed_on_a_program(name: str) -> None:
-    path = FOLDER / name
-    if not path.exists():
-        pytest.skip(f"{name} is not here")
-    (finding,) = [f for s in sshpcap.analyze(path).sessions for f in s.findings if f.id == "stalled"]
-    assert finding.party == "network"
+# What the labels say was done to the network, and the finding that says so (with the first session that has one).
+NETWORK = {
+    "ban_established_drop_ssh92": "peer-vanished",
+    "ban_established_reject_icmp_ssh92": "rejected-midflow",
+    "ban_established_tcpreset_ssh92": "connection-unknown-to-peer",
+    "dpi_drop_srvident_ssh92.client": "identification-dropped",
+    "dpi_drop_srvident_ssh92.server": "identification-dropped",
+    "fw_drop_midflow_ssh92.client": "dropped-midflow",
+    "fw_drop_midflow_ssh92.server": "peer-vanished",
+    "halfclose_after_ident_sshd92": "half-closed",
+    "mtu_blackhole_c2s_paramiko": "path-mtu-black-hole",
+    "mtu_blackhole_c2s_ssh105": "path-mtu-black-hole",
+    "mtu_blackhole_mtuprobing_ssh92": "path-mtu-black-hole",
+    "mtu_blackhole_s2c_dbclient": "path-mtu-black-hole",
+    "mtu_blackhole_s2c_ssh88": "path-mtu-black-hole",
+    "nat_timeout_silent_serveralive_ssh92.client": "peer-vanished",
+    "port_reuse_syn_on_established": "port-reused",
+    "rst_injected_both_ssh92.client": "reset-injected",
+    "rst_injected_both_ssh92.middle": "reset-injected",
+    "rst_injected_both_ssh92.server": "reset-injected",
+    "rst_injected_client_ssh92.client": "reset-injected",
+    "rst_injected_client_ssh92.middle": "connection-unknown-to-peer",
+    "rst_injected_client_ssh92.server": "connection-unknown-to-peer",
+    "rst_injected_guess_ssh92.client": "reset-injected",
+    "rst_injected_late_guess_ssh92.client": "reset-injected",
+    "rst_injected_server_ssh92.client": "connection-unknown-to-peer",
+    "rst_injected_server_ssh92.middle": "reset-injected",
+    "rst_injected_server_ssh92.server": "reset-injected",
+    "server_reboot_rst_old_flow_ssh92": "connection-unknown-to-peer",
+}
+# Everything that these findings may be about; on any other label they would be wrong.
+NETWORK_FINDINGS = {*NETWORK.values(), "half-open-scan", "handshake-not-completed", "receiver-stuck"}
+
+
+def _without_point(name: str) -> str:
+    return name.split(".", 1)[0]
+
+
+def test_what_the_network_did_is_found() -> None:
+    for name, finding in NETWORK.items():
+        path = FOLDER / f"{name}.pcap"
+        if not path.exists():
+            continue
+        found = [f.id for s in sshpcap.analyze(path).sessions for f in s.findings if f.severity != "warning"]
+        assert finding in found, f"{name}: {found}"
+
+
+def test_the_network_is_not_blamed_for_anything_else() -> None:
+    """No label but those above tells of a disturbed network: these findings are near misses everywhere else."""
+    disturbed = {_without_point(name) for name in NETWORK}
+    for path in CAPTURES:
+        if _without_point(path.stem) in disturbed:
+            continue
+        found = {f.id for s in sshpcap.analyze(path).sessions for f in s.findings} & NETWORK_FINDINGS
+        assert not found, f"{path.name}: {found}"
 
 
 def test_folder_is_complete() -> None:

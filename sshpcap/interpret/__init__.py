@@ -32,7 +32,7 @@ from sshpcap.model import (
 from sshpcap.ssh import host_keys, implementations, messages, numbers
 from sshpcap.ssh.hassh import hassh
 from sshpcap.ssh.wire import Malformed, printable
-from sshpcap.tcp.attribution import Ending, attribute
+from sshpcap.tcp.attribution import Ending, Ttls, attribute
 from sshpcap.tcp.community_id import community_id
 from sshpcap.tcp.recorder import Recorder
 
@@ -40,15 +40,18 @@ _SHOWN_OCTETS = 256
 _UNJUDGED = Verdict(summary="", cause=None, confidence="low")
 
 
-def interpret(recorder: Recorder, *, index: int, ports: frozenset[int], observed_until: int) -> Session:
+def interpret(
+    recorder: Recorder, *, index: int, ports: frozenset[int], observed_until: int, ttls: Ttls | None = None
+) -> Session:
     """The session that a recording is, without findings and verdict.
 
     `ports` are those on which SSH is expected (a hint for the roles), `observed_until` is the time of the last frame
-    captured of anything: it tells silence from the end of the capture.
+    captured of anything: it tells silence from the end of the capture. `ttls` are those of addresses in other
+    connections.
     """
     dialogue = listen(recorder, ports)
     names = ("client", "server") if dialogue.client == 0 else ("server", "client")
-    ending = attribute(recorder, names, observed_until)
+    ending = attribute(recorder, names, observed_until, ttls)
     cover = transport.coverage(recorder, dialogue)
     reached = handshake.milestones(recorder, dialogue, cover.one_sided)
     stage = handshake.stage_until(reached, None)

@@ -178,7 +178,7 @@ def outcome(
     if stage == "encrypted":
         return "encrypted"
     if not opened(recorder):
-        if ending.how == "icmp" or (ending.how == "rst" and ending.by == 1 - dialogue.client):
+        if ending.how == "icmp" or (ending.how == "rst" and ending.by in (1 - dialogue.client, "network")):
             return "refused"
         return "failed" if ending.how == "never_opened" and ending.confidence == "high" else "incomplete"
     spoken_otherwise = None if coverage.midstream else _without_ssh(dialogue)

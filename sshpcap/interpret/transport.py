@@ -1,11 +1,32 @@
 """What TCP shows of the connection and of each side, and what the capture cannot show of it."""
 
-from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_WRONG, SYN
+from typing import Literal
+
+from sshpcap import limits
+from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_WRONG, RST, SYN
 from sshpcap.interpret.dialogue import Dialogue, Voice
-from sshpcap.model import Checksums, Coverage, Duration, Tcp, TcpSide, Who
+from sshpcap.interpret.words import address_text
+from sshpcap.model import (
+    Checksums,
+    Coverage,
+    Duration,
+    IcmpReport,
+    Missing,
+    Repeat,
+    Reset,
+    Tcp,
+    TcpSide,
+    Timestamp,
+    Vantage,
+    Who,
+)
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
-from sshpcap.tcp.recorder import Recorder
+from sshpcap.tcp.attribution import icmp_name
+from sshpcap.tcp.forgery import examine
+from sshpcap.tcp.recorder import ZERO_WINDOW, Recorder
+from sshpcap.tcp.repeats import repeats
+from sshpcap.tcp.vantage import vantage
 
 
 def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
@@ -50,10 +71,33 @@ def _gaps(recorder: Recorder, direction: int, voice: Voice) -> int:
 
 def _undelivered(recorder: Recorder, direction: int, voice: Voice) -> int:
     """Octets that never came by here and were never acknowledged, though later ones came: lost before this point."""
+    return sum(end - start for start, end in _unseen(recorder, direction, voice))
+
+
+def _unseen(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, int]]:
     side = recorder.directions[direction]
     other = recorder.directions[1 - direction]
     holes = _holes(recorder, direction, voice)
-    return sum(end - start for start, end in holes if other.frames and end > (side.acked or 0))
+    return [(start, end) for start, end in holes if other.frames and end > (side.acked or 0)]
+
+
+def _missing(recorder: Recorder, dialogue: Dialogue) -> tuple[Missing, ...]:
+    found = []
+    for direction, voice in enumerate(dialogue.voices):
+        for start, end in _unseen(recorder, direction, voice):
+            shown_by = next(
+                (
+                    event.frame
+                    for event in recorder.events
+                    if event.direction == direction
+                    and not event.flags & RST
+                    and recorder.offset(direction, event.seq) >= end
+                ),
+                None,
+            )
+            if shown_by is not None:
+                found.append(Missing(sender=_who(dialogue, direction), bytes=(start + 1, end), shown_by=shown_by))
+    return tuple(found[: limits.SHOWN_RESETS])
 
 
 def _holes(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, int]]:
@@ -85,6 +129,11 @@ def tcp(recorder: Recorder, dialogue: Dialogue, last_sent: tuple[str | None, str
         originator="client" if originator == dialogue.client else "server",
         tunnels=tuple(" / ".join(tunnel) for tunnel in recorder.tunnels),
         rtt=_rtt(recorder),
+        vantage=_vantage(recorder, dialogue),
+        repeats=_repeats(recorder, dialogue),
+        missing=_missing(recorder, dialogue),
+        resets=_resets(recorder, dialogue),
+        icmp=_icmp(recorder, dialogue),
         client=sides[dialogue.client],
         server=sides[1 - dialogue.client],
     )
@@ -112,14 +161,18 @@ def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str
         bytes=mine.data_bytes,
         retransmissions=mine.retransmissions,
         out_of_order=mine.out_of_order,
+        keep_alives=mine.keep_alives,
+        largest=mine.largest,
         mss=mine.mss,
         window_scale=mine.window_scale,
+        sack_permitted=mine.sack_permitted,
         last_window=mine.last_window << (mine.window_scale or 0 if scaled else 0),
         ttls=tuple(sorted(mine.ttls)),
         first_frame=mine.first_frame,
         last_frame=mine.last_frame,
         last_data_frame=mine.last_data_frame,
         last_sent=last_sent,
+        zero_window=_zero_window(recorder, direction),
         unacknowledged=unacknowledged,
         undelivered=_undelivered(recorder, direction, dialogue.voices[direction]),
         checksums=Checksums(
@@ -141,3 +194,99 @@ def _rtt(recorder: Recorder) -> Duration | None:
             round_trip = event.time - opening[0].time
             return Duration(round_trip) if round_trip >= 0 else None
     return None
+
+
+def _who(dialogue: Dialogue, direction: int) -> Who:
+    return "client" if direction == dialogue.client else "server"
+
+
+def _names(dialogue: Dialogue) -> tuple[str, str]:
+    return _who(dialogue, 0), _who(dialogue, 1)
+
+
+def _vantage(recorder: Recorder, dialogue: Dialogue) -> Vantage:
+    point = vantage(recorder, _names(dialogue))
+    place: Literal["client", "server", "between", "unknown"]
+    place = point.place if isinstance(point.place, str) else _who(dialogue, point.place)
+    return Vantage(place=place, confidence=point.confidence, reasoning=point.reasoning)
+
+
+def _repeats(recorder: Recorder, dialogue: Dialogue) -> tuple[Repeat, ...]:
+    return tuple(
+        Repeat(
+            sender=_who(dialogue, one.direction),
+            bytes=(one.start + 1, one.end),
+            length=one.length,
+            times=one.times,
+            frames=one.frames,
+            last_frame=one.last_frame,
+            span=Duration(max(0, one.last_time - one.first_time)),
+            idle=None if one.idle is None else Duration(one.idle),
+            acknowledged=one.acknowledged,
+            after=one.after,
+            passed=one.passed,
+            passed_length=one.passed_length,
+            heard=one.heard,
+        )
+        for one in repeats(recorder)
+    )
+
+
+def _resets(recorder: Recorder, dialogue: Dialogue) -> tuple[Reset, ...]:
+    every = [examine(recorder, event, _names(dialogue)) for event in recorder.resets[: limits.SHOWN_RESETS]]
+    return tuple(
+        Reset(
+            frame=one.event.frame,
+            time=Timestamp(one.event.time),
+            sender=_who(dialogue, one.event.direction),
+            form=one.form,
+            ttl=one.event.ttl,
+            against=one.against,
+            foreign=("high" if one.sure else "medium") if one.foreign else None,
+            answers=one.answers,
+            idle=None if one.idle is None else Duration(one.idle),
+            effective=one.effective,
+        )
+        for one in every
+    )
+
+
+def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
+    """One of each kind, in the order in which they first came."""
+    found: dict[tuple[object, ...], list[int]] = {}
+    opening = {event.seq for event in recorder.events if event.flags & SYN}
+    for place, error in enumerate(recorder.icmp):
+        kind = (error.reporter, error.type, error.code, error.mtu, error.source, error.seq in opening)
+        found.setdefault(kind, []).append(place)
+    reports = []
+    for places in list(found.values())[: limits.SHOWN_RESETS]:
+        error = recorder.icmp[places[0]]
+        about = 0 if error.source == recorder.endpoints[0] else 1
+        reports.append(
+            IcmpReport(
+                frame=error.frame,
+                about=_who(dialogue, about),
+                reporter=address_text(error.reporter),
+                name=icmp_name(error),
+                mtu=error.mtu or None,
+                opening=error.seq in opening,
+                times=len(places),
+            )
+        )
+    return tuple(reports)
+
+
+def _zero_window(recorder: Recorder, direction: int) -> Duration | None:
+    """The longest time from a segment with window 0 to the next with another, or to the end of the connection."""
+    longest: int | None = None
+    since: int | None = None
+    for event in recorder.events:
+        if event.direction != direction or event.flags & RST:
+            continue
+        if event.notes & ZERO_WINDOW:
+            since = event.time if since is None else since
+        elif since is not None:
+            longest, since = max(longest or 0, event.time - since), None
+    if since is not None:
+        longest = max(longest or 0, recorder.last_time - since)
+    return None if longest is None else Duration(longest)

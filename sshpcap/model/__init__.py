@@ -49,7 +49,12 @@ from sshpcap.model.story import Message as Message
 from sshpcap.model.story import TimelineEntry as TimelineEntry
 from sshpcap.model.tcp import Checksums as Checksums
 from sshpcap.model.tcp import Coverage as Coverage
+from sshpcap.model.tcp import IcmpReport as IcmpReport
+from sshpcap.model.tcp import Missing as Missing
+from sshpcap.model.tcp import Repeat as Repeat
+from sshpcap.model.tcp import Reset as Reset
 from sshpcap.model.tcp import Tcp as Tcp
 from sshpcap.model.tcp import TcpSide as TcpSide
+from sshpcap.model.tcp import Vantage as Vantage
 from sshpcap.times import Duration as Duration
 from sshpcap.times import Timestamp as Timestamp

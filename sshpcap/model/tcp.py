@@ -1,7 +1,95 @@
 """What TCP shows of a connection, and what the capture cannot show."""
 
-from sshpcap.model.base import Value, Who
-from sshpcap.times import Duration
+from typing import Literal
+
+from sshpcap.model.base import Confidence, Value, Who
+from sshpcap.times import Duration, Timestamp
+
+
+class Vantage(Value, frozen=True):
+    """Where the capture was taken, as far as the frames of this connection tell."""
+
+    place: Literal["client", "server", "between", "unknown"]
+    """On that host or in its own network; or behind routers of both."""
+    confidence: Confidence
+    reasoning: tuple[str, ...]
+
+
+class Repeat(Value, frozen=True):
+    """Octets that were sent three times or more, or were sent again and never acknowledged."""
+
+    sender: Who
+    bytes: tuple[int, int]
+    """First and last relative sequence number of the longest segment that carried them."""
+    length: int
+    """Payload octets of that segment."""
+    times: int
+    """How often they were sent, the first time included."""
+    frames: tuple[int, ...]
+    """The first ones of the segments that carried them."""
+    last_frame: int
+    span: Duration
+    """From the first time to the last."""
+    idle: Duration | None
+    """How long the connection had been silent before the first time."""
+    acknowledged: int | None
+    """The first frame that acknowledges all of them; None if there is none."""
+    after: int
+    """How often they were sent although they had been acknowledged 50 ms or more before."""
+    passed: int | None
+    """A frame that shows that later octets of the same side got through meanwhile."""
+    passed_length: int
+    """Payload octets of the longest segment of that side that is known to have got through."""
+    heard: int | None
+    """The last frame of the other side before the last time; None if nothing came since the first time."""
+
+
+class Missing(Value, frozen=True):
+    """Octets of the handshake that never came by, and were not acknowledged, although later ones came."""
+
+    sender: Who
+    bytes: tuple[int, int]
+    """First and last relative sequence number."""
+    shown_by: int
+    """The first frame of that side that has, or stands behind, later octets."""
+
+
+class Reset(Value, frozen=True):
+    """A RST, and whether it can be from the side in whose name it was sent."""
+
+    frame: int
+    time: Timestamp
+    sender: Who
+    """The side whose address it has."""
+    form: Literal["abort", "gone", "refused"]
+    """`abort`: with ACK, from a live socket; `gone`: the answer of a host that has no such connection; `refused`: the
+    answer to a SYN."""
+    ttl: int
+    against: tuple[str, ...]
+    """What speaks against that sender, a sentence each."""
+    foreign: Confidence | None
+    """How sure it is that something between the two sent it; None where nothing says so."""
+    answers: int | None
+    """The last frame of the other side before it."""
+    idle: Duration | None
+    """How long the connection had been silent before that frame."""
+    effective: bool
+    """False where the connection went on."""
+
+
+class IcmpReport(Value, frozen=True):
+    """An ICMP or ICMPv6 error about this connection; the same again is counted."""
+
+    frame: int
+    about: Who
+    """The side whose segment is quoted."""
+    reporter: str
+    name: str
+    mtu: int | None
+    """Next-hop MTU, where it tells one."""
+    opening: bool
+    """It quotes a SYN."""
+    times: int
 
 
 class Checksums(Value, frozen=True):
@@ -23,8 +111,14 @@ class TcpSide(Value, frozen=True):
     """Payload octets sent, retransmissions included."""
     retransmissions: int
     out_of_order: int
+    keep_alives: int
+    """TCP keep-alives (RFC 9293 §3.8.4)."""
+    largest: int
+    """Payload octets of its longest segment."""
     mss: int | None
     window_scale: int | None
+    sack_permitted: bool
+    """It announced selective acknowledgements (RFC 2018)."""
     last_window: int
     ttls: tuple[int, ...]
     first_frame: int | None
@@ -32,6 +126,8 @@ class TcpSide(Value, frozen=True):
     last_data_frame: int | None
     last_sent: str | None
     """The last readable thing this side sent."""
+    zero_window: Duration | None
+    """The longest time during which it could not take data (window 0)."""
     unacknowledged: int | None
     """Octets at the end of its stream that the other side was not seen to acknowledge; None if that cannot be told."""
     undelivered: int
@@ -52,6 +148,12 @@ class Tcp(Value, frozen=True):
     """Tunnels its segments came through, each from the outermost to the innermost."""
     rtt: Duration | None
     """From SYN to SYN-ACK plus SYN-ACK to ACK: the path's round trip seen from the capture point."""
+    vantage: Vantage
+    repeats: tuple[Repeat, ...]
+    """The worst first."""
+    missing: tuple[Missing, ...]
+    resets: tuple[Reset, ...]
+    icmp: tuple[IcmpReport, ...]
     client: TcpSide
     server: TcpSide
 

@@ -50,6 +50,15 @@ class Muted(NamedTuple):
     window: int
     tail: tuple[MutedData, ...]
     """The last rows with data, up to `limits.LAST_DATA`."""
+    ahead_frame: int
+    """The first of those that reach `end`."""
+    ahead_time: int
+    again: int
+    """Rows with payload behind it."""
+    data_frames: int
+    """Rows with payload."""
+    largest: int
+    """Payload octets of the longest."""
 
 
 class Triage:
@@ -195,6 +204,9 @@ class Triage:
             acknowledged = acks[start : stop + 1]
             acknowledged = acknowledged[acknowledged >= 0]
             row, data_row = columns.row[places[stop]], columns.row[data]
+            has_data = length[start : stop + 1] > 0
+            ahead = int(np.flatnonzero(end[start : stop + 1] % (1 << 32) == behind)[0])
+            ahead_row = columns.row[places[start + ahead]]
             yield Muted(
                 pair=self._pairs[whose // 2],
                 direction=whose % 2,
@@ -212,6 +224,11 @@ class Triage:
                 )
                 if data >= 0
                 else (),
+                ahead_frame=int(block.number[ahead_row]),
+                ahead_time=int(block.time[ahead_row]),
+                again=int(np.count_nonzero(has_data[ahead + 1 :])),
+                data_frames=int(np.count_nonzero(has_data)),
+                largest=int(length[start : stop + 1].max()),
             )
 
 

@@ -8,8 +8,9 @@ How it is known
     the SYN.
 
 When it may be wrong
-    That the attempt was refused is certain. Who refused is not: a firewall can send a RST in the server's name. An
-    ICMP error names its sender; one from another address than the server's comes from a router or firewall on the way.
+    That the attempt was refused is certain. Who refused is not: a firewall can send a RST in the server's name. Its TTL
+    is compared with that of other connections of the same host, where the capture has them. An ICMP error names its
+    sender; one from another address than the server's comes from a router or firewall on the way.
 
 What to do
     On the server: is sshd running, and on this address and port? `systemctl status ssh`, `ss -ltnp 'sport = :22'`,
@@ -35,7 +36,10 @@ def check(session: Session) -> Iterator[Finding]:
         return
     place, icmp = server_place(session), ""
     if close.how == "rst":
-        summary = f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
+        summary = (
+            f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
+            f" {close.reasoning[-1]}"
+        )
         message = f"ssh: connect to host {place}: Connection refused"
     else:
         icmp = next((entry.text for entry in session.timeline if entry.frame == close.frame), "ICMP error")
@@ -51,14 +55,32 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=summary,
         evidence=with_close(session, Evidence(frame=first, what="the first SYN") if first else None),
-        expected_messages={
-            "openssh_client": message,
-            "putty": "Network error: Connection refused" if close.how == "rst" else "Network error",
-            "paramiko": f"Unable to connect to port {session.server.port} on {session.server.address}",
-        },
-        causes=_CAUSES["rst"] if close.how == "rst" else _icmp_causes(icmp),
+        expected_messages=_messages(session, message),
+        causes=_rst_causes(close.by) if close.how == "rst" else _icmp_causes(icmp),
         remedies=_REMEDIES[close.how],
     )
+
+
+def _messages(session: Session, openssh: str) -> dict[str, str]:
+    """What clients print (verbatim, from real runs); other programs word the same error of the system."""
+    server = session.server
+    said = {
+        "openssh_client": openssh,
+        "paramiko": (
+            f"NoValidConnectionsError: [Errno None] Unable to connect to port {server.port} on {server.address}"
+        ),
+    }
+    if not openssh.endswith("Connection refused"):
+        return said
+    return said | {
+        "putty": "Network error: Connection refused",
+        "plink": "FATAL ERROR: Connection refused",
+        "dropbear": f"Connection to USER@{server.address}:{server.port} exited: Connect failed: Connection refused",
+        "jsch": "java.net.ConnectException: Connection refused",
+        "go": f"dial tcp {server.address}:{server.port}: connect: connection refused",
+        "node": "ECONNREFUSED",
+        "curl": f"Failed to connect to {server.address} port {server.port} after N ms: Couldn't connect to server",
+    }
 
 
 def _openssh(icmp: str) -> str:
@@ -88,6 +110,12 @@ _FIREWALL = (
 )
 _HOST_DOWN = "the host is down, and the last router says so (about 3 s after the first SYN)"
 _NO_ROUTE = "a route is missing"
+
+
+def _rst_causes(by: str) -> tuple[str, ...]:
+    """A TTL of its own puts the firewall first."""
+    first, second, firewall, last = _CAUSES["rst"]
+    return (firewall, first, second, last) if by == "network" else (first, second, firewall, last)
 
 
 def _icmp_causes(icmp: str) -> tuple[str, ...]:

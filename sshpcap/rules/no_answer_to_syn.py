@@ -35,6 +35,7 @@ def check(session: Session) -> Iterator[Finding]:
         return
     syns = [entry for entry in session.timeline if entry.kind == "syn"]
     times = f"{len(syns)} times" if len(syns) > 1 else "once"
+    near, where = _seen_from(session)
     yield Finding(
         id=ID,
         severity="error",
@@ -43,8 +44,8 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f"{session.client.address} asked {server_place(session)} for a connection {times}, and the capture"
-            " holds no answer of any kind. It does not show where the SYN, or the answer, was lost; if it was filtered"
-            " to TCP an ICMP error would be missing."
+            f" holds no answer of any kind.{_pattern(session)}{where} It does not show where the SYN, or the answer,"
+            " was lost; if it was filtered to TCP an ICMP error would be missing."
         ),
         evidence=with_close(
             session, *(Evidence(frame=entry.frame, what="SYN") for entry in syns[:10] if entry.frame is not None)
@@ -52,29 +53,71 @@ def check(session: Session) -> Iterator[Finding]:
         expected_messages={
             "openssh_client": f"ssh: connect to host {server_place(session)}: Connection timed out",
             "putty": "Network error: Connection timed out",
+            "plink": "FATAL ERROR: Connection timed out",
             "paramiko": "TimeoutError: timed out",
+            "jsch": "java.net.ConnectException: Connection timed out",
+            "go": f"dial tcp {session.server.address}:{session.server.port}: i/o timeout",
+            "libssh": f"Timeout connecting to {session.server.address}",
         },
-        causes=(
-            "a firewall or security group drops the connection",
-            "the address is wrong, or the host is off",
-            "a ban with drop (fail2ban, sshguard) on this client",
-            "the way back is broken (asymmetric routing)",
-            "the server's accept queue is full (a hung sshd)",
-        ),
+        causes=_CAUSES if near else _CAUSES_FAR,
         remedies=(
             Remedy(
                 side="capture",
                 action="capture at the server at the same time: it decides between the causes",
                 command="tcpdump -i any -w server.pcap 'tcp port 22 or icmp'",
             ),
-            Remedy(side="client", action="try the port from here and from another network", command="nc -vz HOST PORT"),
+            Remedy(
+                side="client",
+                action="try the port from here and from another network; see how far the SYN comes",
+                command="nc -vz HOST PORT; traceroute -T -p PORT HOST",
+            ),
             Remedy(
                 side="server",
                 action="look at the firewall, at bans, and at the accept queue",
-                command="nft list ruleset; fail2ban-client status sshd; ss -ltn",
+                command=(
+                    "nft list ruleset; fail2ban-client status sshd; ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops"
+                ),
             ),
         ),
     )
+
+
+def _pattern(session: Session) -> str:
+    """When the SYNs came, and whether the client gave up: what the attribution found out about it."""
+    said = [sentence for sentence in session.close.reasoning if sentence.startswith(("They came at", "The next one"))]
+    return "".join(f" {sentence}" for sentence in said)
+
+
+def _seen_from(session: Session) -> tuple[bool, str]:
+    """Whether the SYNs were captured near the client, and what follows from the place."""
+    point = session.tcp.vantage
+    if point.place == "client":
+        return True, (
+            f" The SYNs have TTL {session.tcp.client.ttls[0]}, as a host sends them: they were captured near the"
+            " client, and how far they came is not known."
+        )
+    if len(session.tcp.client.ttls) == 1:
+        return False, (
+            f" The SYNs have TTL {session.tcp.client.ttls[0]}, so they had passed routers when they were captured: they"
+            " came at least as far as here. If this is the server itself, its firewall or a full accept queue (a hung"
+            " sshd) swallowed them."
+        )
+    return True, ""
+
+
+_CAUSES = (
+    "a firewall or security group drops the connection",
+    "the address is wrong, or the host is off",
+    "a ban with drop (fail2ban, sshguard) on this client",
+    "the way back is broken (asymmetric routing)",
+    "the server's accept queue is full (a hung sshd)",
+)
+_CAUSES_FAR = (
+    "the firewall of the server itself drops the SYN, or one between the capture point and the server",
+    "the server's accept queue is full (a hung or overloaded sshd): Recv-Q at Send-Q in `ss -ltn`",
+    "the server answers by another way that this capture does not see (asymmetric routing)",
+    "a ban with drop (fail2ban, sshguard) on this client",
+)
 
 
 RULE = Rule(ID, TITLE, "error", check)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sshpcap.model import Confidence, Finding, Message, Remedy, Session
 from sshpcap.rules.base import duration, first, how_it_ended, server_said_nothing, shown, with_close
+from sshpcap.rules.path import handshake_open
 from sshpcap.rules.printed import Texts, fill
 
 QUICK_NS = 2_000_000_000
@@ -33,7 +34,7 @@ def silent_client(session: Session) -> SilentClient | None:
         return None
     if client.identification or client.pre_identification or session.tcp.client.bytes or session.coverage.midstream:
         return None
-    if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH"):
+    if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH") or handshake_open(session) is not None:
         return None
     greeting = first(session, "server", "identification")
     opened = next((entry.time.ns for entry in session.timeline if entry.kind == "syn"), session.start.ns)

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session, TcpSide
 from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, server_place, with_close
+from sshpcap.rules.path import handshake_open, trouble
 
 ID = "stalled"
 TITLE = "The handshake stood still"
@@ -52,6 +53,8 @@ def check(session: Session) -> Iterator[Finding]:
         return  # login-grace-time
     if session.client.unreadable or session.server.unreadable:
         return
+    if trouble(session) is not None or handshake_open(session) is not None:
+        return  # told more precisely by a finding of its own
     party = "network" if stuck else waiting.party
     other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
     yield Finding(

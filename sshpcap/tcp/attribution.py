@@ -4,20 +4,23 @@ A pure function of a recording. It names directions, not roles: the caller lends
 about addresses; that a frame really came from its address is only as sure as what stands in `confidence`.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Final, Literal, NamedTuple
 
 from sshpcap.frames import ACK, SYN, IcmpError
 from sshpcap.model import Confidence, How
+from sshpcap.tcp import syns
+from sshpcap.tcp.forgery import effective, examine, ttl_fits, ttl_sentence
 from sshpcap.tcp.recorder import Event, Recorder
+from sshpcap.tcp.repeats import repeats
 
 SILENCE_NS: Final = 10_000_000_000
 """A connection without a close is called silent when at least this much was captured behind its last frame."""
 
-_AFTER_RST_NS: Final = 1_000_000
-"""Data this long behind a RST of the same side is not reordering in the capture."""
-
 By = Literal[0, 1, "network", "unknown"]
 Names = tuple[str, str]
+Ttls = Mapping[bytes, Collection[int]]
+"""TTLs of an address in the other connections of the capture."""
 
 
 class Ending(NamedTuple):
@@ -31,9 +34,12 @@ class Ending(NamedTuple):
     reasoning: tuple[str, ...]
 
 
-def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
-    """Find what ended a connection; `observed_until` is the time of the last frame captured of anything."""
-    opening = _never_opened(recorder, names, observed_until)
+def attribute(recorder: Recorder, names: Names, observed_until: int, ttls: Ttls | None = None) -> Ending:
+    """Find what ended a connection; `observed_until` is the time of the last frame captured of anything.
+
+    `ttls` are those with which addresses were seen in other connections: a refusal has no other frame to compare with.
+    """
+    opening = _never_opened(recorder, names, observed_until, ttls or {})
     if opening is not None:
         return opening
     reasoning: list[str] = []
@@ -41,7 +47,7 @@ def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
         name = names[event.direction]
         if not event.flags & 4:
             return _fin(recorder, event, names, reasoning)
-        if _without_effect(recorder, event):
+        if not effective(recorder, event):
             reasoning.append(
                 f"The RST in frame {event.frame} from the {name}'s address did not end it: the connection went on"
                 " after it."
@@ -49,7 +55,7 @@ def attribute(recorder: Recorder, names: Names, observed_until: int) -> Ending:
             continue
         return _rst(recorder, event, names, reasoning)
     reasoning += [_icmp_sentence(error, recorder, names) for error in recorder.icmp[:3]]
-    return _open_end(recorder, observed_until, reasoning)
+    return _open_end(recorder, names, observed_until, reasoning)
 
 
 def opened(recorder: Recorder) -> bool:
@@ -68,29 +74,22 @@ def _closing_events(recorder: Recorder) -> list[Event]:
     return sorted([*fins, *recorder.resets], key=lambda event: event.frame)
 
 
-def _never_opened(recorder: Recorder, names: Names, observed_until: int) -> Ending | None:
+def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: Ttls) -> Ending | None:
     if opened(recorder):
         return None
-    syns = [event for event in recorder.events if event.flags & SYN]
-    first, last = syns[0], syns[-1]
-    asked, asker = names[1 - first.direction], names[first.direction]
-    count = f"{len(syns)} SYN{'s' if len(syns) > 1 else ''} from the {asker} ({_frames(syns)})"
+    asking = [event for event in recorder.events if event.flags & SYN]
+    first, last = asking[0], asking[-1]
+    asker = names[first.direction]
+    count = f"{len(asking)} SYN{'s' if len(asking) > 1 else ''} from the {asker} ({_frames(asking)})"
     answers = [event for event in recorder.resets if event.direction != first.direction]
     if answers:
-        answer = answers[0]
-        fits = answer.flags & ACK and answer.ack == (first.seq + 1) & 0xFFFFFFFF
-        sentence = f"Frame {answer.frame} from the {asked}'s address answers the SYN in frame {first.frame} with RST"
-        sentence += ", and acknowledges exactly that SYN." if fits else "."
-        return Ending("rst", _index(1 - first.direction), answer.frame, answer.time, "high", (
-            sentence,
-            "A host does so when nothing listens on the port; a firewall can send the same in its name.",
-        ))  # fmt: skip
+        return _refused(recorder, (first, answers[0]), names, ttls)
     if recorder.icmp:
         error = recorder.icmp[0]
         server = recorder.endpoints[1 - first.direction].address
         by: By = _index(1 - first.direction) if error.reporter == server else "network"
-        sentences = (count + " stayed without a SYN-ACK.", _icmp_sentence(error, recorder, names))
-        return Ending("icmp", by, error.frame, error.time, "high", sentences)
+        told = (count + " stayed without a SYN-ACK.", _icmp_sentence(error, recorder, names))
+        return Ending("icmp", by, error.frame, error.time, "high", told)
     if any(event.direction == first.direction for event in recorder.resets):
         reset = recorder.resets[0]
         return Ending("rst", _index(first.direction), reset.frame, reset.time, "high", (
@@ -100,9 +99,36 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int) -> Endi
     waited = (observed_until - first.time) / 1e9
     sentences = (
         f"{count} and no answer of any kind in {waited:.1f} s: neither SYN-ACK nor RST nor ICMP.",
+        *syns.back_off([event.time for event in asking], observed_until),
         "The capture does not show whether the SYN, or an answer to it, was lost or dropped.",
     )
-    return Ending("never_opened", "unknown", last.frame, last.time, "high" if len(syns) > 1 else "medium", sentences)
+    sure: Confidence = "high" if len(asking) > 1 else "medium"
+    return Ending("never_opened", "unknown", last.frame, last.time, sure, sentences)
+
+
+def _refused(recorder: Recorder, pair: tuple[Event, Event], names: Names, ttls: Ttls) -> Ending:
+    """A RST to the SYN: by the host, or by a firewall in its name. Its TTL tells, if the host was seen elsewhere."""
+    asked, answer = pair
+    server = names[answer.direction]
+    fits = answer.flags & ACK and answer.ack == (asked.seq + 1) & 0xFFFFFFFF
+    sentence = f"Frame {answer.frame} from the {server}'s address answers the SYN in frame {asked.frame} with RST"
+    sentence += ", and acknowledges exactly that SYN." if fits else "."
+    known = sorted(ttls.get(recorder.endpoints[answer.direction].address, ()))
+    by: By = _index(answer.direction)
+    sure: Confidence = "medium"
+    if not known:
+        why = "A host does so when nothing listens on the port; a firewall can send the same in its name."
+    elif answer.ttl in known:
+        sure = "high"
+        why = f"It has TTL {answer.ttl}, as the {server}'s frames have in other connections of this capture."
+    else:
+        by = "network"
+        seen = " or ".join(map(str, known))
+        why = (
+            f"It has TTL {answer.ttl}, but the {server}'s frames in other connections of this capture have {seen}: a"
+            " firewall sent it in the name of the host."
+        )
+    return Ending("rst", by, answer.frame, answer.time, sure, (sentence, why))
 
 
 def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -> Ending:
@@ -120,6 +146,7 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
         )
     elif answer is not None:
         reasoning.append(f"The {other}'s FIN (frame {answer.frame}) acknowledges it and closes the other direction.")
+    reasoning += _half_closed(recorder, event, names)
     later = [reset for reset in recorder.resets if reset.frame > event.frame]
     if later:
         reset = later[0]
@@ -139,10 +166,36 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     if not silent.anchored and not silent.data_bytes and answer is None:
         confidence = "medium"
         reasoning.append(f"The {other} may have closed before the capture began.")
-    if not _ttl_fits(recorder, event):
+    if not ttl_fits(recorder, event):
         confidence = "medium"
-        reasoning.append(_ttl_sentence(recorder, event, names))
+        reasoning.append(ttl_sentence(recorder, event, names))
     return Ending("fin", _index(event.direction), event.frame, event.time, confidence, tuple(reasoning))
+
+
+def _half_closed(recorder: Recorder, event: Event, names: Names) -> list[str]:
+    """RFC 9293 §3.6: a FIN ends one direction; the other side may go on, and whoever sent the FIN still listens."""
+    closed = recorder.offset(event.direction, event.seq) + event.length
+    behind = [other for other in recorder.events if other.frame > event.frame and other.flags & (ACK | 4) == ACK]
+    later = [
+        other
+        for other in behind
+        if other.direction != event.direction and other.length
+        and recorder.offset(event.direction, other.ack) > closed
+    ]  # fmt: skip
+    if not later:
+        return []
+    end = recorder.offset(1 - event.direction, later[0].seq) + later[0].length
+    taken = [
+        other
+        for other in behind
+        if other.direction == event.direction and recorder.offset(1 - event.direction, other.ack) >= end
+    ]
+    if not taken:
+        return []
+    return [
+        f"The {names[1 - event.direction]} acknowledged it and still sent data (frame {later[0].frame}), which the"
+        f" {names[event.direction]} took (frame {taken[0].frame}): it had closed its own direction only."
+    ]
 
 
 def _closed_before(recorder: Recorder, event: Event, names: Names) -> Ending | None:
@@ -191,21 +244,11 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     if earlier is not None:
         return earlier._replace(reasoning=(*reasoning, *earlier.reasoning))
     reasoning.append(f"Frame {event.frame} from the {name}'s address ends the connection with RST, before any FIN.")
-    sender = recorder.directions[event.direction]
-    goes_on = (
-        sender.last_data_frame is not None
-        and sender.last_data_frame > event.frame
-        and sender.last_data_time > event.time + _AFTER_RST_NS
-    )
-    if goes_on:
-        reasoning.append(
-            f"The {name} went on sending data after it (frame {sender.last_data_frame}), which a host that has sent a"
-            f" RST does not do: something between the two sent it in the name of the {name}."
-        )
-        return Ending("rst", "network", event.frame, event.time, "high", tuple(reasoning))
-    if not _ttl_fits(recorder, event):
-        reasoning.append(_ttl_sentence(recorder, event, names))
-        return Ending("rst", "network", event.frame, event.time, "medium", tuple(reasoning))
+    found = examine(recorder, event, names)
+    reasoning += found.against
+    if found.foreign:
+        reasoning.append(f"So something between the two sent it in the name of the {name}.")
+        return Ending("rst", "network", event.frame, event.time, "high" if found.sure else "medium", tuple(reasoning))
     if event.flags & ACK and event.window:
         reasoning.append(
             "It acknowledges, and has a window: the form of a close with unread data in the receive buffer, or of a "
@@ -217,11 +260,18 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
             f"the {name}'s side before is not in this capture."
         )
         return Ending("rst", _index(event.direction), event.frame, event.time, "medium", tuple(reasoning))
-    return Ending("rst", _index(event.direction), event.frame, event.time, "high", tuple(reasoning))
+    sure: Confidence = "medium" if found.against else "high"
+    return Ending("rst", _index(event.direction), event.frame, event.time, sure, tuple(reasoning))
 
 
-def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> Ending:
+def _open_end(recorder: Recorder, names: Names, observed_until: int, reasoning: list[str]) -> Ending:
     quiet = observed_until - recorder.last_time
+    reasoning += [
+        f"The {names[one.direction]} sent the same {one.length:,} octets {one.times} times, the last time in frame"
+        f" {one.last_frame}, and was not answered."
+        for one in repeats(recorder)
+        if one.acknowledged is None and one.heard is None
+    ][:1]
     sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
     if recorder.superseded_by is not None:
         reasoning.append(
@@ -233,34 +283,6 @@ def _open_end(recorder: Recorder, observed_until: int, reasoning: list[str]) -> 
         return Ending("silence", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
     reasoning.append(f"{sentence}, {quiet / 1e9:.3f} s before the capture ends: what came later is not known.")
     return Ending("capture_end", "unknown", recorder.last_frame, recorder.last_time, "high", tuple(reasoning))
-
-
-def _without_effect(recorder: Recorder, reset: Event) -> bool:
-    """The connection went on: opened anew behind a RST for an older one, or the receiver did not take it (RFC 5961
-    §3.2)."""
-    if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
-        return True
-    return all(
-        side.last_data_frame is not None
-        and side.last_data_frame > reset.frame
-        and side.last_data_time > reset.time + _AFTER_RST_NS
-        for side in recorder.directions
-    )
-
-
-def _ttl_fits(recorder: Recorder, event: Event) -> bool:
-    seen = {other.ttl for other in recorder.events if other.direction == event.direction and other is not event
-            and not other.flags & 4}  # fmt: skip
-    return not seen or event.ttl in seen
-
-
-def _ttl_sentence(recorder: Recorder, event: Event, names: Names) -> str:
-    seen = sorted(recorder.directions[event.direction].ttls - {event.ttl})
-    usual = " or ".join(str(ttl) for ttl in seen)
-    return (
-        f"Frame {event.frame} has TTL {event.ttl}, the {names[event.direction]}'s other frames have {usual}: it may"
-        " have been sent by something between the two."
-    )
 
 
 def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:

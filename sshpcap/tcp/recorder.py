@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Segment
+from sshpcap.tcp.options import read_options
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece, Stream
 
@@ -21,7 +22,6 @@ KEEP_ALIVE: Final = 4
 ZERO_WINDOW: Final = 8
 
 
-_MAX_TTLS: Final = 8
 _RECENT: Final = 8
 _WITH_TIMESTAMP: Final = 10
 _TWICE_NS: Final = 200_000_000
@@ -43,6 +43,11 @@ class Event(NamedTuple):
     window: int
     ttl: int
     notes: int
+    ip_id: int = -1
+    stamped: bool = False
+    """It carries TCP timestamps."""
+    sacks: tuple[tuple[int, int], ...] = ()
+    """Sequence numbers that it reports as arrived out of order."""
 
 
 class LastData(NamedTuple):
@@ -66,6 +71,7 @@ class Direction:
     """`origin` is the true beginning: the SYN was seen, or the SYN-ACK that answers it."""
     mss: int | None = None
     window_scale: int | None = None
+    sack_permitted: bool = False
     frames: int = 0
     data_bytes: int = 0
     retransmissions: int = 0
@@ -75,6 +81,13 @@ class Direction:
     """Offset behind the highest octet sent (a FIN counts as one, RFC 9293 §3.4)."""
     data_end: int = 0
     """Offset behind the highest payload octet captured, or counted."""
+    largest: int = 0
+    """Payload octets of its longest segment."""
+    ahead_frame: int | None = None
+    """The last frame that brought octets which had not been sent before, or opened or closed the direction."""
+    ahead_time: int = 0
+    again: int = 0
+    """Segments with octets (or a FIN) since then: nothing but what had been sent before."""
     acked: int | None = None
     """Highest offset that the other side was seen to acknowledge."""
     last_window: int = 0
@@ -113,6 +126,15 @@ class Skim(NamedTuple):
     tail: tuple[tuple[LastData, int], ...] = ()
     """Its last segments with data, up to `limits.LAST_DATA`, and the offset behind the payload of each; `again` is
     known within the run alone."""
+    ahead_frame: int | None = None
+    """The first of those that reach the highest offset."""
+    ahead_time: int = 0
+    again: int = 0
+    """Those with octets behind it."""
+    data_frames: int = 0
+    """Those with octets."""
+    largest: int = 0
+    """Payload octets of the longest."""
 
 
 class Recorder:
@@ -176,6 +198,7 @@ class Recorder:
                 sent=end,
                 ack=segment.ack if segment.flags & ACK else None, window=segment.window,
                 tail=((LastData(segment.frame, segment.time, False), end),) if data else (),
+                ahead_frame=segment.frame, ahead_time=segment.time, data_frames=int(data), largest=segment.length,
             ))  # fmt: skip
             return
         if self._captured_twice(segment, mine):
@@ -187,13 +210,24 @@ class Recorder:
             notes |= KEEP_ALIVE
         elif segment.length:
             notes |= self._payload(segment, mine)
+        options = read_options(segment.options)
         event = Event(segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack, segment.length,
-                      segment.window, segment.ttl, notes)  # fmt: skip
+                      segment.window, segment.ttl, notes, segment.ip_id, options.stamped, options.sacks)  # fmt: skip
         self._remember(event)
         self._history(event, mine, other)
         if not segment.flags & RST:
             # A SYN stands before offset 0.
-            mine.sent = max(mine.sent, self._offset(mine, segment.seq) + segment.span)
+            end = self._offset(mine, segment.seq) + segment.span
+            data = segment.length > 0 and not notes & KEEP_ALIVE
+            self._go_ahead(mine, end, segment.frame, segment.time, again=data or segment.flags & FIN != 0)
+
+    @staticmethod
+    def _go_ahead(mine: Direction, end: int, frame: int, time: int, *, again: bool) -> None:
+        """Note the highest offset sent, and what came since without going beyond it."""
+        if end > mine.sent or mine.ahead_frame is None:
+            mine.sent, mine.ahead_frame, mine.ahead_time, mine.again = max(end, mine.sent), frame, time, 0
+        else:
+            mine.again += again
 
     @staticmethod
     def _captured_twice(segment: Segment, mine: Direction) -> bool:
@@ -221,8 +255,13 @@ class Recorder:
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
         mine.tail.extend(seen._replace(again=seen.again or end <= mine.data_end) for seen, end in skim.tail)
-        mine.sent = max(mine.sent, skim.sent)
+        if skim.sent > mine.sent:
+            mine.sent, mine.ahead_frame, mine.ahead_time = skim.sent, skim.ahead_frame, skim.ahead_time
+            mine.again = skim.again
+        else:
+            mine.again += skim.data_frames
         mine.data_end = max(mine.data_end, skim.sent)
+        mine.largest = max(mine.largest, skim.largest)
         if skim.ack is not None:
             self._acknowledge(other, skim.ack)
         self.last_frame = max(self.last_frame, skim.last_frame)
@@ -255,7 +294,7 @@ class Recorder:
         mine.last_frame, mine.last_time = segment.frame, segment.time
         if mine.first_frame is None:
             mine.first_frame = segment.frame
-        if len(mine.ttls) < _MAX_TTLS and not segment.flags & RST:
+        if len(mine.ttls) < limits.MAX_TTLS and not segment.flags & RST:
             mine.ttls.add(segment.ttl)
         notes = 0
         if segment.flags & SYN:
@@ -291,11 +330,8 @@ class Recorder:
             mine.retransmissions += 1
             return RETRANSMISSION
         mine.syn_seen = True
-        for kind, value in _options(segment.options):
-            if kind == 2 and len(value) == 2:
-                mine.mss = int.from_bytes(value, "big")
-            elif kind == 3 and len(value) == 1:
-                mine.window_scale = min(value[0], 14)  # RFC 7323 §2.3
+        options = read_options(segment.options)
+        mine.mss, mine.window_scale, mine.sack_permitted = options.mss, options.window_scale, options.sack_permitted
         return 0
 
     def _payload(self, segment: Segment, mine: Direction) -> int:
@@ -317,6 +353,7 @@ class Recorder:
         mine.data_bytes += segment.length
         mine.tail.append(LastData(segment.frame, segment.time, end <= mine.data_end))
         mine.data_end = max(mine.data_end, end)
+        mine.largest = max(mine.largest, segment.length)
         mine.last_data_frame, mine.last_data_time = segment.frame, segment.time
         missing = segment.length - len(segment.payload)
         if start < limits.HANDSHAKE_BYTES and not self.quiet:
@@ -381,21 +418,3 @@ class Recorder:
             again = not once and str(count).strip("0") == "1"
         if (before is None or again) and len(self.history) < limits.MAX_EVENTS:
             self.history.append(letter.upper() if event.direction == 0 else letter)
-
-
-def _options(octets: bytes) -> list[tuple[int, bytes]]:
-    """TCP options (RFC 9293 §3.2), as far as they are well-formed."""
-    found = []
-    at = 0
-    while at < len(octets):
-        kind = octets[at]
-        if kind == 0:
-            break
-        if kind == 1:
-            at += 1
-            continue
-        if at + 1 >= len(octets) or not 2 <= octets[at + 1] <= len(octets) - at:
-            break
-        found.append((kind, octets[at + 2 : at + octets[at + 1]]))
-        at += octets[at + 1]
-    return found

@@ -360,6 +360,7 @@ def test_sums_of_what_was_dropped() -> None:
             triage.MutedData(11, 10, 2**32 - 2, False), triage.MutedData(12, 20, 6, False),
             triage.MutedData(13, 30, 2, True),
         ),
+        ahead_frame=12, ahead_time=20, again=1, data_frames=3, largest=4,
     )  # fmt: skip
 
 

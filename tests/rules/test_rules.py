@@ -245,8 +245,8 @@ def test_what_is_sent_again_and_never_acknowledged_does_not_get_through() -> Non
         flow.wait(pause)
     flow.client.sends(octets, at=start)
     session = session_of(flow)
-    assert session.findings[0].id == "stalled"
-    assert session.findings[0].party == "network"
+    assert session.findings[0].id == "peer-vanished"
+    assert session.findings[0].party == "unknown"
 
 
 @pytest.mark.parametrize(("seconds", "confidence"), [(120.4, "high"), (123.9, "high"), (30, "medium")])

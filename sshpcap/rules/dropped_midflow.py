@@ -1,0 +1,105 @@
+"""One direction of the connection is dead.
+
+What it means
+    The connection worked, and from some frame on nothing of one side arrives at the other any more, while the way
+    back still works. A firewall began to drop, lost its state, or sees only one of two different routes.
+
+How it is known
+    The side whose octets are lost sends them again and again without an acknowledgement; the other side sends again
+    what had been acknowledged long ago, so that the acknowledgements do not reach it either. Its frames do come by.
+
+When it may be wrong
+    High where both are seen. Medium where the other side is heard of but does not acknowledge: then a host that drops
+    on arrival (a local firewall) looks the same as the path.
+
+What to do
+    Look at the firewalls between the two for a rule or a state table that changed at this second; for routes that
+    differ in the two directions (`traceroute` from both ends); on Linux for `conntrack -L` and
+    `net.netfilter.nf_conntrack_tcp_be_liberal`.
+
+References
+    RFC 9293 §3.8.1; conntrack(8); nft(8)
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
+from sshpcap.rules.path import Trouble, begun, other_of, repeated, seen_from, sent_evidence, trouble
+
+ID = "dropped-midflow"
+TITLE = "One direction of the connection is dead"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when one side's segments stop to arrive while the other side's still do."""
+    found = trouble(session)
+    if found is None or found.kind != "one-way" or found.repeat is None:
+        return
+    sender, other = found.sender, other_of(found.sender)
+    if found.repeat.sender == sender:
+        what = f"{repeated(found.repeat)}, and they were never acknowledged"
+        if found.confidence == "high":
+            what += (
+                f"; the {other} in its turn sent again what the {sender} had acknowledged before (frame {found.proof})"
+            )
+        else:
+            what += f", although the {other} was still heard of (frame {found.proof})"
+    else:
+        what = (
+            f"{repeated(found.repeat)}, {found.repeat.after} times of them after the {sender} had"
+            f" acknowledged them (frame {found.proof})"
+        )
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence=found.confidence,
+        party="network",
+        title=TITLE,
+        summary=(
+            f"{begun(session, _dead(found))} while the way back works: {what}.{seen_from(session, sender)} In the end"
+            f" {how_it_ended(session)}."
+        ),
+        evidence=with_close(
+            session,
+            *sent_evidence(found.repeat),
+            Evidence(frame=found.proof, what=f"the {other} is still there") if found.proof else None,
+        ),
+        expected_messages={
+            "openssh_client": (
+                f"(hangs) client_loop: send disconnect: Broken pipe / Connection to {server_place(session)} timed out"
+            ),
+            "openssh_client_with_ServerAliveInterval": f"Timeout, server {session.server.address} not responding.",
+            "putty": "Network error: Software caused connection abort",
+            "sshd_log": f"Timeout before authentication for {session.client.address} port {session.client.port}",
+        },
+        causes=(
+            f"a firewall between the {sender} and the {other} drops from here on: a rule was loaded, or its state was"
+            " lost (failover, table full, restart)",
+            "the two directions take different ways, and a stateful firewall sees only one of them",
+            "a ban on the address (fail2ban, sshguard) that drops",
+            f"the firewall of the {other} itself",
+        ),
+        remedies=(
+            Remedy(
+                side="network",
+                action="look for what changed in the firewalls at this second; for the state of this connection",
+                command=f"conntrack -L -p tcp --dport {session.server.port}; nft list ruleset",
+            ),
+            Remedy(
+                side="network",
+                action="compare the ways in both directions",
+                command="traceroute -T -p 22 HOST (from both ends)",
+            ),
+            Remedy(side="server", action="is this client banned?", command="fail2ban-client status sshd"),
+            Remedy(side="capture", action=f"capture at the {other}: it shows how far the segments come"),
+        ),
+    )
+
+
+def _dead(found: Trouble) -> str:
+    since = found.repeat.frames[0] if found.repeat else 0
+    return f"from frame {since} on nothing of the {found.sender} gets through to the {other_of(found.sender)},"
+
+
+RULE = Rule(ID, TITLE, "error", check)

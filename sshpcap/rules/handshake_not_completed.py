@@ -1,0 +1,120 @@
+"""The TCP handshake was not completed.
+
+What it means
+    The server answered the SYN, but the two never came together: the SYN-ACK does not reach the client, or what the
+    client sends after it does not reach the server. SSH never began, although the port is open.
+
+How it is known
+    The SYN-ACK was sent several times and never acknowledged (seen at the server: the way back is broken), or the
+    client acknowledged it and sent its first octets again and again without an answer (seen at the client: the third
+    packet is swallowed), or the client got the SYN-ACK only when it had given up and answered it with RST.
+
+When it may be wrong
+    That the handshake stayed open is certain. Where the segments are lost is not, unless two captures are compared. A
+    server whose accept queue is full looks like a path that drops the third packet.
+
+What to do
+    Compare the ways in both directions (asymmetric routing, policy routing, a firewall that sees only one direction).
+    Capture at the other end. On the server: `ss -ltn` (Recv-Q at Send-Q means a full accept queue), `nstat -az
+    TcpExtListenOverflows`.
+
+References
+    RFC 9293 §3.5; listen(2); ip-sysctl, rp_filter
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.path import handshake_open, repeated, seen_from, sent_evidence
+
+ID = "handshake-not-completed"
+TITLE = "The TCP handshake was not completed"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when the SYN was answered and nothing came of it."""
+    found = handshake_open(session)
+    if found is None or found.kind == "scan":
+        return
+    place, answers = server_place(session), found.answers
+    shown = ", ".join(map(str, answers[:6]))
+    times = f"{len(answers)} times (frames {shown})" if len(answers) > 1 else f"once (frame {shown})"
+    if found.kind == "unanswered":
+        what = (
+            f"{place} answered the SYN with SYN-ACK {times}, and the client never acknowledged it: the SYN-ACK does not"
+            " reach the client, or its answer does not come back."
+        )
+        what += seen_from(session, "server")
+    elif found.kind == "late":
+        what = (
+            f"{place} answered with SYN-ACK {times} when the client had already given up or begun anew: it replied with"
+            f" RST (frame {found.frame}). The way back is slow or was blocked."
+        )
+    else:
+        again = f" {repeated(found.repeat)}, and they were never acknowledged." if found.repeat else ""
+        what = (
+            f"The client took the SYN-ACK of {place} ({times}), but nothing that it sent after it was answered:"
+            f"{again} What the client sends does not reach the server's program, although its SYN did."
+        )
+        what += seen_from(session, "client")
+    evidence = [Evidence(frame=frame, what="SYN-ACK") for frame in answers[:6]]
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high" if len(answers) > 1 or found.repeat else "medium",
+        party="network",
+        title=TITLE,
+        summary=what,
+        evidence=with_close(session, *evidence, *(sent_evidence(found.repeat) if found.repeat else ())),
+        expected_messages={
+            "openssh_client": (
+                f"ssh: connect to host {place}: Connection timed out"
+                if found.kind != "swallowed"
+                else "Connection timed out during banner exchange / "
+                f"Connection to {place} timed out (with ConnectTimeout)"
+            ),
+            "putty": "Network error: Connection timed out",
+            "paramiko": "TimeoutError: timed out" if found.kind != "swallowed" else "Error reading SSH protocol banner",
+        },
+        causes=_CAUSES[found.kind],
+        remedies=(
+            Remedy(
+                side="network",
+                action="compare the ways in both directions; is there a firewall that sees only one of them?",
+                command="traceroute -T -p 22 HOST (from both ends); ip route get ADDRESS",
+            ),
+            Remedy(
+                side="server",
+                action="is the accept queue full (Recv-Q at Send-Q)? Then sshd hangs: restart it from the console",
+                command=(
+                    "ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops TcpExtListenOverflows; systemctl restart ssh"
+                ),
+            ),
+            Remedy(
+                side="capture",
+                action="capture at the other end at the same time",
+                command=f"tcpdump -ni any -w ssh.pcap 'tcp port {session.server.port} or icmp'",
+            ),
+        ),
+    )
+
+
+_CAUSES = {
+    "unanswered": (
+        "the way back to the client is broken: asymmetric or policy routing, a missing route, a VPN that is down",
+        "a stateful firewall on the way back did not see the SYN, and drops the SYN-ACK",
+        "the SYN came from a forged address (a SYN flood), and nobody there answers",
+    ),
+    "late": (
+        "the way back was blocked for a while: a stateful firewall that had not seen the SYN, a route that changed",
+        "the server or the path is overloaded",
+    ),
+    "swallowed": (
+        "a firewall or SYN proxy on the path answers the SYN, but has no working server behind it",
+        "a firewall drops what is not a SYN: it sees only one direction, or lost its state",
+        "the server's accept queue is full (a hung or overloaded sshd)",
+    ),
+}
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,234 @@
+"""What the path did to a connection: the one decision that the findings about lost segments share.
+
+`trouble` looks at what was sent again and again, at what is missing, and at what got through meanwhile, and says which
+of a few things happened; each has a finding of its own. What fits none of them is left to `stalled`.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from sshpcap.model import Confidence, Evidence, IcmpReport, Message, Missing, Repeat, Session, TcpSide, Who
+from sshpcap.rules.base import duration
+
+Kind = Literal["too-big", "identification", "one-way", "silent", "rejected"]
+
+_MANY: Final = 3
+_AFTER: Final = 2
+_SPAN_NS: Final = 1_000_000_000
+"""Two or three retransmission timeouts: a burst of loss is over by then."""
+_SMALL: Final = 512
+"""Octets that every path carries in one packet (RFC 791 §3.1: 576 with the headers)."""
+_WAITED_NS: Final = 3_000_000_000
+
+IDLE_MARKS: Final = (
+    (60, "60 s, a default of many load balancers and proxies"),
+    (120, "2 min, of some firewalls and carrier NAT"),
+    (240, "4 min, Azure's load balancer and NAT gateway"),
+    (300, "5 min, of many routers and firewalls"),
+    (350, "350 s, AWS's Network Load Balancer and NAT gateway"),
+    (600, "10 min, Google Cloud"),
+    (900, "15 min, of many firewalls"),
+    (1800, "30 min, of many firewalls"),
+    (3600, "1 h, of many firewalls"),
+    (7200, "2 h, when Linux sends its first TCP keep-alive"),
+)
+"""After how long a silence boxes forget a connection: common defaults, in seconds."""
+IDLE_WORTH_NS: Final = 58_000_000_000
+
+
+class Trouble(NamedTuple):
+    """What happened to the octets of one side."""
+
+    kind: Kind
+    confidence: Confidence
+    sender: Who
+    """The side whose octets did not get through."""
+    repeat: Repeat | None = None
+    missing: Missing | None = None
+    icmp: IcmpReport | None = None
+    proof: int | None = None
+    """A frame that makes the difference."""
+
+
+def trouble(session: Session) -> Trouble | None:
+    """What the path did, if it can be told."""
+    if session.close.how in ("icmp", "never_opened") or handshake_open(session) is not None:
+        return None
+    for repeat in session.tcp.repeats:
+        if repeat.times < _MANY or repeat.span.ns < _SPAN_NS or _over(session, repeat):
+            continue
+        found = _unacknowledged(session, repeat) if repeat.acknowledged is None else _acknowledged(repeat)
+        if found is not None:
+            return found
+    return _unseen(session)
+
+
+def recovered(session: Session) -> Repeat | None:
+    """Octets that got through only after seconds of repeating."""
+    for repeat in session.tcp.repeats:
+        if repeat.acknowledged is not None and repeat.times > _MANY and repeat.span.ns >= _WAITED_NS:
+            return repeat
+    return None
+
+
+def _over(session: Session, repeat: Repeat) -> bool:
+    """The connection had been closed before: what is repeated behind a close explains nothing."""
+    close = session.close
+    if close.how in ("fin", "rst") and close.frame is not None and close.frame < repeat.frames[0]:
+        return True
+    return any(reset.sender != repeat.sender and reset.frame > repeat.frames[0] for reset in session.tcp.resets)
+
+
+def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
+    sender = repeat.sender
+    rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and not _says_too_big(e)), None)
+    if rejected is not None:
+        return Trouble("rejected", "high", sender, repeat, icmp=rejected)
+    greeting = next((m for m in session.messages if m.sender == sender and m.kind == "identification"), None)
+    if greeting is not None and repeat.passed is not None and _within(greeting, repeat):
+        return Trouble("identification", "high", sender, repeat, proof=repeat.passed)
+    too_big = next((e for e in session.tcp.icmp if e.about == sender and _says_too_big(e)), None)
+    if repeat.length > _SMALL and repeat.passed_length < repeat.length and (repeat.passed is not None or too_big):
+        return Trouble("too-big", "high", sender, repeat, icmp=too_big, proof=repeat.passed)
+    unheard = next((r for r in session.tcp.repeats if r.sender != sender and r.after >= _AFTER), None)
+    if unheard is not None:
+        return Trouble("one-way", "high", sender, repeat, proof=unheard.last_frame)
+    early = repeat.frames[min(2, len(repeat.frames) - 1)]
+    if repeat.heard is None or repeat.heard < early:
+        return Trouble("silent", "high", sender, repeat)
+    return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
+
+
+def _acknowledged(repeat: Repeat) -> Trouble | None:
+    """Sent on and on although acknowledged: the acknowledgements do not arrive."""
+    if repeat.after < _AFTER:
+        return None
+    other: Who = "server" if repeat.sender == "client" else "client"
+    return Trouble("one-way", "high", other, repeat, proof=repeat.acknowledged)
+
+
+def _unseen(session: Session) -> Trouble | None:
+    """The same seen from the other end: octets that never came by, although later ones did."""
+    waiting = session.awaited
+    if waiting is None or waiting.waited.ns < _WAITED_NS or waiting.party == "unknown":
+        return None
+    for missing in session.tcp.missing:
+        if missing.sender != waiting.party:
+            continue
+        side = side_of(session, missing.sender)
+        size = missing.bytes[1] - missing.bytes[0] + 1
+        if waiting.what == "its identification string" and missing.bytes[0] == 1 and side.largest >= size:
+            return Trouble("identification", "medium", missing.sender, missing=missing, proof=missing.shown_by)
+        if size > _SMALL and side.largest <= _SMALL:
+            about_other = next((e for e in session.tcp.icmp if _says_too_big(e)), None)
+            return Trouble(
+                "too-big", "medium", missing.sender, missing=missing, icmp=about_other, proof=missing.shown_by
+            )
+    return None
+
+
+def _within(message: Message, repeat: Repeat) -> bool:
+    return message.bytes[0] <= repeat.bytes[0] and repeat.bytes[1] <= message.bytes[1]
+
+
+def _says_too_big(error: IcmpReport) -> bool:
+    return error.name.startswith(("fragmentation needed", "packet too big"))
+
+
+def side_of(session: Session, who: Who) -> TcpSide:
+    """The TCP facts of one side."""
+    return session.tcp.client if who == "client" else session.tcp.server
+
+
+def other_of(who: Who) -> Who:
+    """The other side."""
+    return "server" if who == "client" else "client"
+
+
+def repeated(repeat: Repeat) -> str:
+    """What was sent again, as a clause: "the client sent the same 1,448 octets 8 times in 13.1 s (frames 8 to 20)"."""
+    return (
+        f"the {repeat.sender} sent the same {repeat.length:,} octets {repeat.times} times in"
+        f" {duration(repeat.span.ns)} (frames {repeat.frames[0]} to {repeat.last_frame})"
+    )
+
+
+def sent_evidence(repeat: Repeat) -> Iterator[Evidence]:
+    """The first and the last time of a repetition."""
+    yield Evidence(frame=repeat.frames[0], what=f"{repeat.length:,} octets of the {repeat.sender}", bytes=repeat.bytes)
+    yield Evidence(frame=repeat.last_frame, what="the same again, for the last time", bytes=repeat.bytes)
+
+
+def seen_from(session: Session, sender: Who) -> str:
+    """What the capture point adds: near the sender, "sent" is certain and "arrived" is not; and the other way round."""
+    point = session.tcp.vantage
+    if point.place == sender:
+        return (
+            f" The capture was taken on the {sender}'s side{_hedge(point.confidence)}: that it was sent is certain,"
+            f" where it was lost is not; a capture at the {other_of(sender)} shows whether it arrives."
+        )
+    if point.place == other_of(sender):
+        return (
+            f" The capture was taken on the {point.place}'s side{_hedge(point.confidence)}, so these segments came"
+            f" nearly all the way; what the {point.place} sends back is what gets lost, or the host itself drops them."
+        )
+    return ""
+
+
+def _hedge(confidence: Confidence) -> str:
+    return "" if confidence == "high" else " (by the TTLs)"
+
+
+def idle_mark(ns: int | None) -> str | None:
+    """The typical limit that a silence has reached or just passed, in words."""
+    if ns is None or ns < IDLE_WORTH_NS:
+        return None
+    reached = [words for seconds, words in IDLE_MARKS if ns >= seconds * 1_000_000_000]
+    return reached[-1] if reached else None
+
+
+def begun(session: Session, clause: str) -> str:
+    """A clause as a sentence that says where in SSH this happened."""
+    if session.outcome == "encrypted":
+        return f"The handshake completed, and the connection was in use. Then {clause}"
+    return clause[:1].upper() + clause[1:]
+
+
+class Opening(NamedTuple):
+    """A TCP handshake that was answered and came to nothing."""
+
+    kind: Literal["unanswered", "late", "swallowed", "scan"]
+    answers: tuple[int, ...]
+    """Frames of the SYN-ACKs."""
+    frame: int | None = None
+    """The client's RST."""
+    waited: int = 0
+    """Nanoseconds from the first SYN to that."""
+    repeat: Repeat | None = None
+
+
+def handshake_open(session: Session) -> Opening | None:
+    """What became of a SYN that was answered, where nothing more came of it."""
+    client, server = session.tcp.client, session.tcp.server
+    asked = [row for row in session.timeline if row.kind == "syn" and row.frame is not None]
+    given = [row for row in session.timeline if row.kind == "syn-ack" and row.frame is not None]
+    answers = tuple(row.frame for row in given if row.frame is not None)
+    # Frames of the server that are not SYN-ACKs show that the connection opened; so does a SYN of the server's.
+    if not asked or not answers or server.frames > len(answers) or session.tcp.originator != "client":
+        return None
+    refusals = [reset for reset in session.tcp.resets if reset.sender == "client" and reset.form == "gone"]
+    if client.frames == len(asked) + len(refusals) and not client.bytes:
+        if not refusals:
+            return Opening("unanswered", answers) if len(answers) > 1 else None
+        waited = refusals[0].time.ns - asked[0].time.ns
+        if waited >= _GAVE_UP_NS or len(asked) > 1 or len(answers) > 1:
+            return Opening("late", answers, refusals[0].frame, waited)
+        return Opening("scan", answers, refusals[0].frame, waited)
+    stuck = next((r for r in session.tcp.repeats if r.sender == "client" and r.acknowledged is None), None)
+    if stuck is not None and stuck.times >= _MANY and stuck.bytes[0] == 1:
+        return Opening("swallowed", answers, repeat=stuck)
+    return None
+
+
+_GAVE_UP_NS: Final = 900_000_000
+"""A scanner answers at once; who had waited for the SYN-ACK for about the first retry was slow."""

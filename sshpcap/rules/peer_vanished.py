@@ -1,0 +1,126 @@
+"""Nothing more came from the other side.
+
+What it means
+    One side sent and sent again, and from the other side came nothing at all: no data, no acknowledgement, no RST.
+    The host is gone (power, crash, sleep, cable), or everything between the two is swallowed: a firewall or NAT that
+    forgot the connection, a ban that drops, a route that broke.
+
+How it is known
+    Three or more times the same octets, over a second or more, and no frame of the other side since. How long the
+    connection had been silent before is told: where that has reached a limit that NAT and firewalls commonly have,
+    the forgotten state is named first.
+
+When it may be wrong
+    That nothing came is certain. Host or path is not: one capture does not tell. If the capture was taken at the
+    silent side, its frames would be there; so the loss is then on the way to it.
+
+What to do
+    After a silence: keep the connection busy, `ServerAliveInterval 60` in ssh_config or `ClientAliveInterval 60` in
+    sshd_config (PuTTY: Connection, seconds between keepalives). Without a silence: is the host up, was a ban or a
+    rule loaded, did a VPN drop?
+
+References
+    RFC 9293 §3.8.3; RFC 5382 §5; ssh_config(5), ServerAliveInterval; sshd_config(5), ClientAliveInterval
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Finding, Remedy, Session
+from sshpcap.rules.base import Rule, duration, server_place, with_close
+from sshpcap.rules.path import (
+    Trouble,
+    begun,
+    idle_mark,
+    other_of,
+    repeated,
+    seen_from,
+    sent_evidence,
+    trouble,
+)
+
+ID = "peer-vanished"
+TITLE = "Nothing more came from the other side"
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire when a side repeats itself and hears nothing at all."""
+    found = trouble(session)
+    if found is None or found.kind != "silent" or found.repeat is None:
+        return
+    other = other_of(found.sender)
+    mark = idle_mark(found.repeat.idle.ns if found.repeat.idle else None)
+    idle = ""
+    if mark is not None and found.repeat.idle is not None:
+        idle = (
+            f" Before that the connection had been silent for {duration(found.repeat.idle.ns)}: a NAT or firewall may"
+            f" have forgotten it (a common limit is {mark})."
+        )
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence=found.confidence,
+        party="unknown",
+        title=TITLE,
+        summary=(
+            f"{begun(session, repeated(found.repeat))}, and nothing at all came from the {other} since: no"
+            f" acknowledgement, no RST.{idle}{seen_from(session, found.sender)} Whether the"
+            f" {other} or the path failed is not in this capture."
+        ),
+        evidence=with_close(session, *sent_evidence(found.repeat)),
+        expected_messages={
+            "openssh_client": (
+                "client_loop: send disconnect: Broken pipe, or Connection timed out"
+                if session.outcome == "encrypted"
+                else f"Connection to {server_place(session)} timed out"
+            ),
+            "openssh_client_with_ServerAliveInterval": f"Timeout, server {session.server.address} not responding.",
+            "openssh_client_before_9": f"packet_write_wait: Connection to {server_place(session)}: Broken pipe",
+            "putty": "Network error: Software caused connection abort",
+            "sshd_log": (
+                f"Timeout, client not responding from user USER {session.client.address} port {session.client.port}"
+                if session.outcome == "encrypted"
+                else f"Timeout before authentication for {session.client.address} port {session.client.port}"
+            ),
+        },
+        causes=_causes(found, idle=mark is not None, encrypted=session.outcome == "encrypted"),
+        remedies=_REMEDIES,
+    )
+
+
+def _causes(found: Trouble, *, idle: bool, encrypted: bool) -> tuple[str, ...]:
+    other = other_of(found.sender)
+    forgot = "a NAT, firewall or load balancer forgot the connection while it was idle, and drops what comes now"
+    causes = [
+        "a firewall rule or a ban (fail2ban, sshguard) that drops was loaded while the connection was open",
+        f"the {other}'s host is gone: powered off, crashed, asleep, or another network (laptop, VPN)",
+        "a route or a link between the two broke",
+    ]
+    causes.insert(0 if idle else len(causes), forgot)
+    if not encrypted and found.repeat is not None and found.repeat.length > 512:
+        causes.insert(1, "a path MTU black hole: what is repeated is large, and nothing small was on the way to tell")
+    return tuple(causes)
+
+
+_REMEDIES = (
+    Remedy(
+        side="client",
+        action="keep idle connections alive, and notice a dead one. ssh_config:",
+        command="ServerAliveInterval 60\nServerAliveCountMax 3",
+        risk="a connection that would have survived a short outage is closed after three minutes of it",
+    ),
+    Remedy(
+        side="server",
+        action="the same from the server's side. sshd_config:",
+        command="ClientAliveInterval 60\nClientAliveCountMax 3",
+        risk="sessions of clients that are out of reach for three minutes are closed",
+    ),
+    Remedy(
+        side="server",
+        action="is the host up, and is this client banned?",
+        command="uptime; fail2ban-client status sshd; nft list ruleset",
+    ),
+    Remedy(side="network", action="raise the idle timeout for TCP of the NAT, firewall or load balancer on the path"),
+    Remedy(side="capture", action="capture at both ends at the same time: it tells a dead host from a dead path"),
+)
+
+RULE = Rule(ID, TITLE, "error", check)

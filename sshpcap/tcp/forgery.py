@@ -1,0 +1,147 @@
+"""Can a RST be from the side in whose name it was sent? RFC 9293 §3.10.7, RFC 5961 §3, and what Linux hosts do.
+
+A pure function of a recording. TTL, IP identification and place in the stream are compared with the other frames of the
+same address; whoever sends a RST in another's name rarely gets all of them right. Must not know: SSH, files, results.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from sshpcap.frames import ACK, RST, SYN
+from sshpcap.tcp.recorder import Event, Recorder
+
+AFTER_NS: Final = 1_000_000
+"""Data this long behind a RST of the same side is not reordering in the capture."""
+_COUNTED: Final = 3
+_STEP: Final = 64
+"""A host that counts its packets has not sent more than so many between two frames of a connection …"""
+_JUMP: Final = 2048
+"""… and this is no count any more."""
+
+Form = Literal["abort", "gone", "refused"]
+
+
+class Examined(NamedTuple):
+    """A RST and what speaks against its sender."""
+
+    event: Event
+    form: Form
+    against: tuple[str, ...]
+    effective: bool
+    foreign: bool
+    """Something between the two is the likelier sender."""
+    sure: bool
+    """What speaks against the sender leaves no doubt."""
+    answers: int | None
+    """The last frame of the other side before it."""
+    idle: int | None
+    """Nanoseconds of silence before that frame."""
+
+
+def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examined:
+    """Hold one RST against everything else of its side."""
+    opening = recorder.events[0] if recorder.events else event
+    refused = bool(opening.flags & SYN) and not any(e.direction == event.direction and e is not event
+                                                    and not e.flags & RST for e in recorder.events)  # fmt: skip
+    form: Form = "abort" if event.flags & ACK else "gone"
+    if refused and opening.direction != event.direction:
+        form = "refused"
+    goes_on = tuple(_goes_on(recorder, event, names))
+    header = (*_ttl(recorder, event, names), *_number(recorder, event, names))
+    # A number beyond all that was sent may stand behind frames that the capture missed: it is told, and decides
+    # nothing.
+    against = (*goes_on, *header, *_place(recorder, event))
+    foreign, sure = bool(goes_on or header), bool(goes_on) or len(header) > 1
+    return Examined(event, form, against, effective(recorder, event), foreign, sure, *_trigger(recorder, event))
+
+
+def _trigger(recorder: Recorder, reset: Event) -> tuple[int | None, int | None]:
+    """What a RST answers: the last frame of the other side, and how long nothing had come before that."""
+    before = [event for event in recorder.events if event.frame < reset.frame and not event.flags & RST]
+    answered = next((event for event in reversed(before) if event.direction != reset.direction), None)
+    if answered is None or recorder.events_lost:
+        return recorder.directions[1 - reset.direction].last_frame if recorder.events_lost else None, None
+    earlier = [event.time for event in before if event.frame < answered.frame]
+    return answered.frame, max(0, answered.time - earlier[-1]) if earlier else None
+
+
+def effective(recorder: Recorder, reset: Event) -> bool:
+    """Whether the connection ended there: not where it was opened anew behind it, or both sides went on (RFC 5961)."""
+    if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
+        return False
+    return not all(_later_data(recorder, direction, reset) for direction in (0, 1))
+
+
+def _later_data(recorder: Recorder, direction: int, reset: Event) -> bool:
+    side = recorder.directions[direction]
+    return (
+        side.last_data_frame is not None
+        and side.last_data_frame > reset.frame
+        and side.last_data_time > reset.time + AFTER_NS
+    )
+
+
+def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterator[str]:
+    side = recorder.directions[reset.direction]
+    if _later_data(recorder, reset.direction, reset):
+        yield (
+            f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a host"
+            " that has sent a RST does not do."
+        )
+
+
+def ttl_fits(recorder: Recorder, event: Event) -> bool:
+    """Whether another frame of the same side came with this TTL; True where there is none to compare with."""
+    seen = {e.ttl for e in recorder.events if e.direction == event.direction and e is not event and not e.flags & RST}
+    return not seen or event.ttl in seen
+
+
+def ttl_sentence(recorder: Recorder, event: Event, names: tuple[str, str]) -> str:
+    """A TTL that does not fit, in words."""
+    seen = sorted(recorder.directions[event.direction].ttls - {event.ttl})
+    usual = " or ".join(str(ttl) for ttl in seen)
+    return (
+        f"Frame {event.frame} has TTL {event.ttl}, the {names[event.direction]}'s other frames have {usual}: it may"
+        " have been sent by something between the two."
+    )
+
+
+def _ttl(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
+    if not ttl_fits(recorder, event):
+        yield ttl_sentence(recorder, event, names)
+
+
+def _number(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
+    """IP identification: a host that counts goes on counting; Linux answers for sockets that are gone with 0."""
+    if event.ip_id <= 0 or recorder.events_lost:
+        return
+    known = [
+        e.ip_id
+        for e in recorder.events
+        if e.direction == event.direction and not e.flags & (RST | SYN) and e.frame < event.frame and e.ip_id >= 0
+    ]
+    if len(known) < _COUNTED:
+        return
+    steps = [(later - earlier) % 65536 for earlier, later in itertools.pairwise(known)]
+    if any(not 0 < step <= _STEP for step in steps):
+        return
+    ahead = (event.ip_id - known[-1]) % 65536
+    if _JUMP < ahead < 65536 - _JUMP:
+        yield (
+            f"Its IP identification is 0x{event.ip_id:04x}, but the {names[event.direction]} counts its packets and was"
+            f" at 0x{known[-1]:04x}."
+        )
+
+
+def _place(recorder: Recorder, event: Event) -> Iterator[str]:
+    """A sequence number that its sender had not come to."""
+    side = recorder.directions[event.direction]
+    if side.origin is None or not side.frames or event.seq == 0:
+        return
+    beyond = recorder.offset(event.direction, event.seq) - max(side.sent, side.acked or 0)
+    if beyond > 0:
+        yield (
+            f"Its sequence number is {beyond:,} beyond all that its side had sent, as of somebody who guesses; a"
+            " receiver does not take such a RST (RFC 5961)."
+        )

@@ -1,0 +1,173 @@
+"""What was sent again and again, what became of it, and what got through meanwhile.
+
+A pure function of a recording. A loss is told from a silent program by acknowledgements, a path that swallows large
+segments from one that swallows all by what else arrived (RFC 2018, RFC 2923 §2.1). Must not know: SSH, files, results.
+"""
+
+from typing import Final, NamedTuple
+
+from sshpcap.frames import ACK, FIN, RST, SYN
+from sshpcap.tcp.recorder import KEEP_ALIVE, RETRANSMISSION, Event, Recorder
+from sshpcap.tcp.sequence import difference
+
+MANY: Final = 3
+"""Sent so often, something is wrong; a segment or two is lost everywhere."""
+_SHOWN: Final = 10
+_KEPT: Final = 8
+_LATE_NS: Final = 50_000_000
+"""Behind an acknowledgement by this much, a segment was sent because that did not arrive; what crossed it on the way is
+faster."""
+
+
+class Repeated(NamedTuple):
+    """A stretch of one direction's stream that was sent more than once."""
+
+    direction: int
+    start: int
+    end: int
+    length: int
+    times: int
+    frames: tuple[int, ...]
+    first_time: int
+    last_frame: int
+    last_time: int
+    idle: int | None
+    """Nanoseconds of silence of both sides before the first time."""
+    acknowledged: int | None
+    after: int
+    passed: int | None
+    passed_length: int
+    heard: int | None
+
+
+def repeats(recorder: Recorder) -> tuple[Repeated, ...]:
+    """All that was sent three times or more, or again and never acknowledged: unacknowledged and longest first."""
+    found = [one for direction in (0, 1) for one in _of(recorder, direction)]
+    found.sort(key=lambda one: (one.acknowledged is not None, -(one.last_time - one.first_time), one.last_frame))
+    return tuple(found[:_KEPT])
+
+
+def _of(recorder: Recorder, direction: int) -> list[Repeated]:
+    mine = [e for e in recorder.events if e.direction == direction and e.length and not e.flags & (RST | SYN)]
+    spans = [(recorder.offset(direction, e.seq), e) for e in mine if not e.notes & KEEP_ALIVE]
+    found: list[Repeated] = []
+    covered: list[tuple[int, int]] = []
+    for start in sorted({at for at, event in spans if event.notes & RETRANSMISSION}):
+        if any(first <= start < end for first, end in covered):
+            continue
+        carriers = [event for at, event in spans if at <= start < at + event.length]
+        one = _repeated(recorder, direction, start, carriers)
+        if one is not None:
+            found.append(one)
+            covered.append((start, one.end))
+    tail = _uncounted(recorder, direction)
+    return [*found, tail] if tail is not None else found
+
+
+def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Event]) -> Repeated | None:
+    first, last = carriers[0], carriers[-1]
+    largest = max(event.length for event in carriers)
+    end = max(recorder.offset(direction, e.seq) + e.length for e in carriers if e.length == largest)
+    acknowledged = _acknowledged(recorder, direction, start, first.frame)
+    after = 0
+    if acknowledged is not None:
+        after = sum(event.time > acknowledged.time + _LATE_NS for event in carriers)
+    if len(carriers) < MANY and acknowledged is not None:
+        return None
+    passed, passed_length = _passed(recorder, direction, start, first)
+    return Repeated(
+        direction=direction,
+        start=start,
+        end=end,
+        length=largest,
+        times=len(carriers),
+        frames=tuple(event.frame for event in carriers[:_SHOWN]),
+        first_time=first.time,
+        last_frame=last.frame,
+        last_time=last.time,
+        idle=_idle(recorder, first),
+        acknowledged=acknowledged.frame if acknowledged is not None else None,
+        after=after,
+        passed=passed,
+        passed_length=passed_length,
+        heard=_heard(recorder, direction, first.frame, last.frame),
+    )
+
+
+def _acknowledged(recorder: Recorder, direction: int, start: int, behind: int) -> Event | None:
+    """The first segment of the other side that acknowledges the octet at `start`."""
+    for event in recorder.events:
+        if event.direction == direction or event.flags & (ACK | RST) != ACK or event.frame <= behind:
+            continue
+        if recorder.offset(direction, event.ack) > start:
+            return event
+    return None
+
+
+def _passed(recorder: Recorder, direction: int, start: int, first: Event) -> tuple[int | None, int]:
+    """A frame that tells that later octets got through although these did not, and the longest segment that did."""
+    shown: int | None = None
+    longest = 0
+    arrived: list[tuple[int, int]] = []
+    acked = recorder.directions[direction].acked or 0
+    for event in recorder.events:
+        if event.direction == direction or not event.flags & ACK or event.flags & RST:
+            continue
+        for left, right in event.sacks:
+            # A block below the acknowledgement reports a copy (RFC 2883 §3), not a hole before it.
+            if difference(right, event.ack) > 0 and event.frame > first.frame:
+                block = (recorder.offset(direction, left), recorder.offset(direction, right))
+                if block[0] > start:
+                    shown = shown or event.frame
+                    arrived.append(block)
+    for event in recorder.events:
+        if event.direction != direction or not event.length or event.flags & (RST | SYN):
+            continue
+        at = recorder.offset(direction, event.seq)
+        if at + event.length <= min(start, acked) or any(
+            low <= at and at + event.length <= high for low, high in arrived
+        ):
+            longest = max(longest, event.length)
+    return shown, longest
+
+
+def _heard(recorder: Recorder, direction: int, first: int, last: int) -> int | None:
+    """The last frame of the other side between the first time and the last."""
+    frames = [
+        event.frame
+        for event in recorder.events
+        if event.direction != direction and first < event.frame < last and not event.flags & RST
+    ]
+    return frames[-1] if frames else None
+
+
+def _idle(recorder: Recorder, first: Event) -> int | None:
+    before = [event.time for event in recorder.events if event.frame < first.frame and not event.flags & (SYN | RST)]
+    return max(0, first.time - before[-1]) if before else None
+
+
+def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
+    """The end of a connection of which only sums are kept: octets without acknowledgement, and nothing new behind."""
+    side, other = recorder.directions[direction], recorder.directions[1 - direction]
+    if not recorder.quiet or side.acked is None or side.ahead_frame is None or side.again + 1 < MANY:
+        return None
+    last_event = max((event.frame for event in recorder.events if not event.flags & (FIN | SYN | RST)), default=0)
+    if side.acked >= side.sent or side.last_data_frame is None or side.ahead_frame <= last_event:
+        return None
+    return Repeated(
+        direction=direction,
+        start=side.acked,
+        end=side.sent,
+        length=min(side.sent - side.acked, side.largest),
+        times=side.again + 1,
+        frames=(side.ahead_frame,),
+        first_time=side.ahead_time,
+        last_frame=side.last_data_frame,
+        last_time=side.last_data_time,
+        idle=None,
+        acknowledged=None,
+        after=0,
+        passed=None,
+        passed_length=0,
+        heard=other.last_frame if other.last_frame is not None and other.last_frame > side.ahead_frame else None,
+    )

@@ -1,0 +1,485 @@
+"""The findings about what the path did: scripted connections where each fires, and near misses where it must not."""
+
+import struct
+
+import pytest
+
+from sshpcap.frames import ACK, RST
+from sshpcap.model import Finding, Session
+from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
+from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
+from tests.support.wireflow import Flow, Side
+
+BACK_OFF = (0.2, 0.4, 0.8, 1.6, 3.2)
+HOST_KEY = string("ssh-ed25519") + string(bytes(32))
+SIGNATURE = string("ssh-ed25519") + string(bytes(64))
+
+
+def encrypted() -> Flow:
+    """A connection with some encrypted data in both directions, all of them acknowledged."""
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.sends(packet(newkeys()) + bytes(range(64)))
+    flow.server.sends(bytes(range(100)))
+    flow.client.acks()
+    return flow
+
+
+def again(flow: Flow, side: Side, octets: bytes, pauses: tuple[float, ...] = BACK_OFF) -> None:
+    """The last octets of a side once more, as its retransmission timer wants."""
+    at = side.next - 1 - len(octets)
+    for pause in pauses:
+        flow.wait(pause)
+        side.sends(octets, at=at)
+
+
+def got(side: Side, first: int, last: int) -> bytes:
+    """A SACK option: octets of the other side, by their offsets, arrived out of order."""
+    edges = [(side.peer.isn + 1 + edge) % (1 << 32) for edge in (first, last)]
+    return bytes((1, 1, 5, 10)) + struct.pack(">2I", *edges)
+
+
+def the(session: Session, name: str) -> Finding:
+    (finding,) = [one for one in session.findings if one.id == name]
+    return finding
+
+
+# --- path MTU --------------------------------------------------------------------------------------------------------
+
+
+def long_proposal() -> bytes:
+    """A proposal that fills a segment of the usual size and some of the next."""
+    return packet(kexinit(kex_algorithms=",".join(f"method-{number}" for number in range(120))))
+
+
+def large_then_small(flow: Flow, *, sacked: bool = True) -> Flow:
+    """The client's proposal in two segments, of which the first, the large one, does not arrive."""
+    octets = long_proposal()
+    start = flow.client.next - 1
+    flow.client.sends(octets[:1200])
+    flow.client.sends(octets[1200:])
+    if sacked:
+        flow.server.acks(ack=flow.client.isn + start + 1, options=got(flow.server, start + 1200, start + len(octets)))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(octets[:1200], at=start)
+    return flow
+
+
+def test_large_segments_are_lost_and_small_ones_are_not() -> None:
+    session = session_of(large_then_small(greeted()))
+    found = the(session, "path-mtu-black-hole")
+    assert (found.severity, found.confidence, found.party) == ("error", "high", "network")
+    assert "1,200 octets" in found.summary
+    assert session.verdict.cause == "path-mtu-black-hole"
+    assert "stalled" not in [one.id for one in session.findings]
+
+
+def test_without_a_sign_that_small_ones_pass_it_is_not_said() -> None:
+    assert findings_of(large_then_small(greeted(), sacked=False)) == ["peer-vanished"]
+
+
+def test_a_small_segment_that_is_lost_is_no_matter_of_size() -> None:
+    flow = greeted()
+    start = flow.client.next - 1
+    octets = packet(kexinit())
+    flow.client.sends(octets[:200])
+    flow.client.sends(octets[200:])
+    flow.server.acks(ack=flow.client.isn + start + 1, options=got(flow.server, start + 200, start + len(octets)))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(octets[:200], at=start)
+    assert "path-mtu-black-hole" not in findings_of(flow)
+
+
+def test_a_path_that_recovers_is_told_as_information() -> None:
+    flow = large_then_small(greeted())
+    flow.server.acks()
+    flow.server.sends(packet(kexinit()))
+    found = the(session_of(flow), "path-mtu-black-hole")
+    assert found.severity == "info"
+
+
+def test_the_same_from_the_receiver_s_side() -> None:
+    flow = greeted()
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(long_proposal())
+    flow.drop()
+    flow.client.sends(packet(kexinit()), ack=known)
+    flow.server.acks()
+    flow.wait(20)
+    flow.client.fin(ack=known)
+    found = the(session_of(flow), "path-mtu-black-hole")
+    assert found.confidence == "medium"
+
+
+# --- one segment, one direction, everything ---------------------------------------------------------------------------
+
+
+def test_the_identification_string_alone_is_lost() -> None:
+    flow = Flow()
+    flow.opens()
+    line = identification("OpenSSH_9.2p1")
+    flow.client.sends(line)
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks(ack=flow.client.isn + 1, options=got(flow.server, len(line), flow.client.next - 1))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(line, at=0)
+    found = the(session_of(flow), "identification-dropped")
+    assert (found.confidence, found.party) == ("high", "network")
+
+
+def test_a_proposal_that_is_lost_is_no_identification_string() -> None:
+    assert "identification-dropped" not in findings_of(large_then_small(greeted()))
+
+
+def test_one_direction_is_dead() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.sends(packet(kexinit()), ack=flow.client.isn + flow.client.next - len(packet(kexinit())))
+    flow.client.acks()
+    octets = packet(kexinit())
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(octets, at=flow.client.next - 1 - len(octets))
+        flow.server.sends(
+            octets, at=flow.server.next - 1 - len(octets), ack=flow.client.isn + flow.client.next - len(octets)
+        )
+    found = the(session_of(flow), "dropped-midflow")
+    assert (found.confidence, found.party) == ("high", "network")
+    assert "nothing of the client gets through" in found.summary
+
+
+def test_only_the_acknowledgements_are_lost() -> None:
+    flow = greeted()
+    octets = packet(kexinit())
+    flow.server.sends(octets)
+    flow.client.acks()
+    again(flow, flow.server, octets)
+    found = the(session_of(flow), "dropped-midflow")
+    assert "nothing of the client gets through" in found.summary
+
+
+def test_nothing_more_comes() -> None:
+    flow = encrypted()
+    flow.wait(700)
+    octets = bytes(52)
+    flow.client.sends(octets)
+    again(flow, flow.client, octets)
+    found = the(session_of(flow), "peer-vanished")
+    assert "10 min" in found.summary
+    assert "forgot" in found.causes[0]
+
+
+def test_a_short_silence_is_no_idle_limit() -> None:
+    flow = encrypted()
+    flow.wait(20)
+    octets = bytes(52)
+    flow.client.sends(octets)
+    again(flow, flow.client, octets)
+    found = the(session_of(flow), "peer-vanished")
+    assert "forgotten" not in found.summary
+    assert "forgot" not in found.causes[0]
+
+
+@pytest.mark.parametrize("pauses", [(0.2,), (0.1, 0.1, 0.1)])
+def test_a_few_losses_are_nothing(pauses: tuple[float, ...]) -> None:
+    flow = encrypted()
+    octets = bytes(52)
+    flow.client.sends(octets)
+    again(flow, flow.client, octets, pauses)
+    assert findings_of(flow) == []
+
+
+def test_what_arrives_in_the_end_is_no_loss() -> None:
+    flow = encrypted()
+    octets = bytes(52)
+    flow.client.sends(octets)
+    again(flow, flow.client, octets)
+    flow.server.acks()
+    assert findings_of(closed(flow)) == []
+
+
+def test_repetitions_behind_a_close_explain_nothing() -> None:
+    """A client that has gone does not answer: its FIN was the end."""
+    flow = encrypted()
+    flow.client.fin()
+    octets = bytes(52)
+    flow.server.sends(octets)
+    again(flow, flow.server, octets)
+    assert findings_of(flow) == []
+
+
+# --- RST -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_host_that_does_not_know_the_connection() -> None:
+    flow = encrypted()
+    flow.wait(400)
+    flow.client.sends(bytes(52))
+    flow.server.rst(flags=RST, window=0)
+    found = the(session_of(flow), "connection-unknown-to-peer")
+    assert (found.confidence, found.party) == ("medium", "server")
+    assert "350 s" in found.summary
+
+
+def test_an_abort_is_not_a_host_that_does_not_know() -> None:
+    flow = encrypted()
+    flow.client.sends(bytes(52))
+    flow.server.rst()
+    assert "connection-unknown-to-peer" not in findings_of(flow)
+
+
+def test_a_reset_behind_a_fin_is_not_a_host_that_does_not_know() -> None:
+    flow = encrypted()
+    flow.client.fin()
+    flow.server.sends(bytes(52))
+    flow.client.rst(flags=RST, window=0)
+    assert "connection-unknown-to-peer" not in findings_of(flow)
+
+
+def test_a_reset_of_somebody_else() -> None:
+    flow = proposed()
+    flow.server.rst(ttl=128, ip_id=0x4242)
+    flow.wait(0.2)
+    octets = packet(kexinit())
+    flow.server.sends(octets, at=flow.server.next - 1 - len(octets))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    found = the(session, "reset-injected")
+    assert (found.severity, found.confidence, found.party) == ("error", "high", "network")
+    assert session.verdict.cause == "reset-injected"
+
+
+def test_a_reset_that_fits_is_of_its_host() -> None:
+    flow = proposed()
+    flow.server.rst()
+    assert "reset-injected" not in findings_of(flow)
+
+
+def test_a_foreign_reset_without_effect_is_information() -> None:
+    flow = greeted()
+    flow.server.rst(ttl=128, seq=flow.server.isn + flow.server.next + 5000)
+    flow.wait(0.1)
+    flow.server.sends(packet(kexinit()))
+    flow.client.sends(packet(kexinit()))
+    found = the(session_of(flow), "reset-injected")
+    assert found.severity == "info"
+
+
+# --- the opening -----------------------------------------------------------------------------------------------------
+
+
+def test_a_syn_ack_that_nobody_takes() -> None:
+    flow = Flow()
+    flow.client.syn()
+    for pause in (1, 2, 4):
+        flow.server.syn_ack()
+        flow.wait(pause)
+    found = the(session_of(flow), "handshake-not-completed")
+    assert found.confidence == "high"
+    assert "does not reach the client" in found.summary
+
+
+def test_a_syn_ack_that_is_taken_at_the_second_attempt() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.wait(1)
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.sends(identification())
+    assert "handshake-not-completed" not in findings_of(closed(flow))
+
+
+def test_the_third_packet_is_swallowed() -> None:
+    flow = Flow()
+    flow.opens()
+    line = identification("OpenSSH_9.2p1")
+    flow.client.sends(line)
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(line, at=0)
+        flow.server.syn_ack(ack=flow.client.isn + 1)
+    found = the(session_of(flow), "handshake-not-completed")
+    assert "although its SYN did" in found.summary
+    assert findings_of(flow) == ["handshake-not-completed"]
+
+
+def test_a_syn_ack_that_comes_too_late() -> None:
+    flow = Flow()
+    for pause in (1, 1):
+        flow.client.syn()
+        flow.wait(pause)
+    flow.server.syn_ack()
+    flow.client.rst(flags=RST, window=0)
+    found = the(session_of(flow), "handshake-not-completed")
+    assert "given up" in found.summary
+
+
+def test_a_half_open_scan() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.rst(flags=RST, window=0)
+    assert findings_of(flow) == ["half-open-scan"]
+
+
+def test_a_health_check_with_reset_is_no_half_open_scan() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.rst()
+    assert findings_of(flow) == ["client-closed-before-identification"]
+
+
+def test_a_port_that_is_used_again_too_early() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.acks(ack=77777, seq=55555)
+    flow.client.rst(flags=RST, window=0, seq=77777)
+    flow.wait(1)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.sends(identification())
+    assert "port-reused" in findings_of(closed(flow))
+
+
+def test_a_syn_that_was_lost_is_no_port_used_again() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.sends(identification())
+    assert "port-reused" not in findings_of(closed(flow))
+
+
+def test_where_the_syn_was_captured_ranks_the_causes() -> None:
+    near, far = Flow(ttl=(64, 57)), Flow(ttl=(57, 64))
+    for flow in (near, far):
+        for pause in (1, 2, 4):
+            flow.client.syn()
+            flow.wait(pause)
+    assert "near the client" in the(session_of(near), "no-answer-to-syn").summary
+    found = the(session_of(far), "no-answer-to-syn")
+    assert "had passed routers" in found.summary
+    assert "server itself" in found.causes[0]
+
+
+# --- slow, stuck, half closed -----------------------------------------------------------------------------------------
+
+
+def test_who_was_slow() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.wait(10)
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.severity, found.party) == ("info", "server")
+    assert "10.0 s" in found.summary
+    assert "name resolution" in found.causes[0]
+
+
+def test_a_second_is_not_slow() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification())
+    flow.wait(1.5)
+    flow.server.sends(identification())
+    assert "slow-handshake" not in findings_of(flow)
+
+
+def test_repetitions_make_it_the_path() -> None:
+    flow = Flow()
+    flow.opens()
+    line = identification()
+    flow.server.sends(line)
+    flow.wait(3)
+    flow.server.sends(line, at=0)
+    flow.client.acks()
+    flow.client.sends(line)
+    assert the(session_of(flow), "slow-handshake").party == "network"
+
+
+def test_a_receiver_that_takes_nothing() -> None:
+    flow = encrypted()
+    for pause in (0.2, 1, 2, 4):
+        flow.client.acks(window=0)
+        flow.wait(pause)
+        flow.server.sends(b"?", at=flow.server.next - 1)
+    found = the(session_of(flow), "receiver-stuck")
+    assert (found.severity, found.party) == ("warning", "client")
+
+
+def test_a_receiver_that_was_busy_for_a_moment() -> None:
+    flow = encrypted()
+    flow.client.acks(window=0)
+    flow.wait(0.5)
+    flow.client.acks(window=1000)
+    flow.wait(30)
+    assert "receiver-stuck" not in findings_of(flow)
+
+
+def half_closed(taken: bool) -> Flow:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.client.fin()
+    flow.server.sends(identification() + packet(kexinit()))
+    if taken:
+        flow.client.acks()
+        flow.server.fin()
+        flow.client.acks()
+    else:
+        flow.client.rst(flags=RST, window=0)
+    return flow
+
+
+def test_the_client_closed_its_own_direction_only() -> None:
+    session = session_of(half_closed(True))
+    assert session.close.by == "client"
+    assert [one.id for one in session.findings] == ["half-closed"]
+
+
+def test_a_client_that_is_gone_answers_with_reset() -> None:
+    assert "half-closed" not in findings_of(half_closed(False))
+
+
+# --- refusals and the rest of the capture ----------------------------------------------------------------------------
+
+
+def refused(ttl: int) -> Flow:
+    flow = Flow(ports=(40023, 2222))
+    flow.client.syn()
+    flow.server.rst(seq=0, window=0, ttl=ttl, flags=RST | ACK)
+    return flow
+
+
+@pytest.mark.parametrize(("ttl", "by", "confidence"), [(57, "server", "high"), (64, "network", "medium")])
+def test_a_refusal_is_held_against_the_host_s_other_frames(ttl: int, by: str, confidence: str) -> None:
+    from tests.support.sessions import report_of
+
+    session = report_of(closed(greeted()), refused(ttl), ports=(22, 2222)).sessions[1]
+    assert session.outcome == "refused"
+    assert (session.close.by, session.close.confidence) == (by, confidence)
+    assert [one.id for one in session.findings] == ["connection-refused"]
+
+
+def test_a_refusal_alone_leaves_open_who_refused() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.rst(seq=0, window=0)
+    session = session_of(flow)
+    assert (session.close.by, session.close.confidence) == ("server", "medium")
+    assert session.findings[0].confidence == "high", "that it was refused is certain"

@@ -1,0 +1,110 @@
+"""RSTs in another's name: one sign after the other, and what looks like one and is none."""
+
+from sshpcap.frames import RST
+from sshpcap.tcp.forgery import Examined, examine
+from sshpcap.tcp.recorder import Recorder
+from tests.support.wireflow import Flow
+
+
+def talk(flow: Flow) -> Flow:
+    flow.opens()
+    for number in range(3):
+        flow.client.sends(b"one more line\r\n", ip_id=1000 + number)
+        flow.server.sends(b"and an answer\r\n", ip_id=5000 + number)
+    return flow
+
+
+def examined(flow: Flow) -> Examined:
+    recorder = Recorder(flow.segments[0])
+    for segment in flow.segments:
+        recorder.add(segment)
+    return examine(recorder, recorder.resets[0], ("client", "server"))
+
+
+def test_a_reset_that_fits() -> None:
+    flow = talk(Flow())
+    flow.server.rst(ip_id=5003)
+    found = examined(flow)
+    assert (found.form, found.against, found.foreign, found.effective) == ("abort", (), False, True)
+    assert found.answers == 8
+
+
+def test_the_answer_of_a_host_without_the_socket_has_no_number() -> None:
+    flow = talk(Flow())
+    flow.server.rst(flags=RST, window=0, ip_id=0)
+    found = examined(flow)
+    assert (found.form, found.against) == ("gone", ())
+
+
+def test_one_sign_is_not_sure() -> None:
+    flow = talk(Flow())
+    flow.server.rst(ip_id=5003, ttl=128)
+    found = examined(flow)
+    assert found.foreign
+    assert not found.sure
+    flow = talk(Flow())
+    flow.server.rst(ip_id=0x4242)
+    found = examined(flow)
+    assert "0x4242" in found.against[0]
+    assert (found.foreign, found.sure) == (True, False)
+
+
+def test_two_signs_are() -> None:
+    flow = talk(Flow())
+    flow.server.rst(ip_id=0x4242, ttl=128)
+    found = examined(flow)
+    assert (found.foreign, found.sure) == (True, True)
+
+
+def test_a_host_that_does_not_count_cannot_be_held_to_it() -> None:
+    """RFC 6864 §4.1: the identification of a packet that is not fragmented may be anything."""
+    flow = Flow()
+    flow.opens()
+    for number in (17, 60000, 3):
+        flow.server.sends(b"x", ip_id=number)
+    flow.server.rst(ip_id=0x4242)
+    assert examined(flow).against == ()
+
+
+def test_the_count_may_wrap() -> None:
+    flow = Flow()
+    flow.opens()
+    for number in (65533, 65534, 65535):
+        flow.server.sends(b"x", ip_id=number)
+    flow.server.rst(ip_id=1)
+    assert examined(flow).against == ()
+
+
+def test_a_guessed_number_alone_accuses_nobody() -> None:
+    """The capture may have missed what stands before it."""
+    flow = talk(Flow())
+    flow.server.rst(ip_id=5003, seq=flow.server.isn + flow.server.next + 1460)
+    found = examined(flow)
+    assert "1,460 beyond" in found.against[0]
+    assert not found.foreign
+
+
+def test_data_behind_it() -> None:
+    flow = talk(Flow())
+    flow.server.rst(ip_id=5003)
+    flow.wait(0.2)
+    flow.server.sends(b"the real server goes on", ip_id=5004)
+    found = examined(flow)
+    assert (found.foreign, found.sure) == (True, True)
+
+
+def test_without_effect() -> None:
+    flow = talk(Flow())
+    flow.server.rst(ip_id=5003, ttl=128)
+    flow.wait(0.2)
+    flow.server.sends(b"on", ip_id=5004)
+    flow.client.sends(b"and on", ip_id=1003)
+    assert not examined(flow).effective
+
+
+def test_a_refusal() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.server.rst(seq=0, window=0)
+    found = examined(flow)
+    assert (found.form, found.against) == ("refused", ())
