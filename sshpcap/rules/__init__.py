@@ -10,11 +10,16 @@ import msgspec
 
 from sshpcap.model import SEVERITIES, Finding, Session
 from sshpcap.rules import (
+    certificate_expired,
+    certificate_for_another_name,
     client_closed_before_identification,
     closed_during_handshake,
     connection_refused,
     disconnect_message,
+    host_key_changed,
     host_key_not_accepted,
+    host_key_revoked,
+    host_key_unknown,
     incomplete_capture,
     login_grace_time,
     malformed_message,
@@ -29,6 +34,7 @@ from sshpcap.rules import (
     protocol_version_mismatch,
     refused_before_identification,
     server_closed_before_identification,
+    several_host_keys,
     stalled,
 )
 from sshpcap.rules.base import Rule
@@ -48,6 +54,11 @@ _MODULES: Final = (
     no_common_cipher,
     no_common_mac,
     no_common_compression,
+    host_key_revoked,
+    host_key_changed,
+    certificate_for_another_name,
+    certificate_expired,
+    host_key_unknown,
     host_key_not_accepted,
     malformed_message,
     disconnect_message,
@@ -55,6 +66,7 @@ _MODULES: Final = (
     stalled,
     incomplete_capture,
     closed_during_handshake,
+    several_host_keys,
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)

@@ -52,6 +52,8 @@ def check(session: Session) -> Iterator[Finding]:
     key, close = session.host_key, session.close
     if key is None or session.stage == "encrypted" or gave_up(session) != "client" or close.how not in ("fin", "rst"):
         return
+    if key.known_hosts is not None and key.known_hosts.status != "match":
+        return  # The user's own files tell why.
     if first(session, "client", "SSH_MSG_NEWKEYS") or session.outcome != "failed" or lost_to_the_capture(session):
         return
     ended = close.disconnect.frame if close.disconnect else close.frame
