@@ -14,6 +14,7 @@ from sshpcap.model.agreement import KnownStatus as KnownStatus
 from sshpcap.model.agreement import Negotiation as Negotiation
 from sshpcap.model.agreement import ShownKey as ShownKey
 from sshpcap.model.agreement import Slot as Slot
+from sshpcap.model.agreement import Terrapin as Terrapin
 from sshpcap.model.base import SCHEMA_VERSION as SCHEMA_VERSION
 from sshpcap.model.base import SEVERITIES as SEVERITIES
 from sshpcap.model.base import STAGES as STAGES

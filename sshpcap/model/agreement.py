@@ -13,6 +13,12 @@ class Slot(Value, frozen=True):
     client_offer: tuple[str, ...]
     server_offer: tuple[str, ...]
     reason: str
+    passed_over: tuple[str, ...] = ()
+    """What the client would rather have had, and the server does not have, in the client's order."""
+    grade: Literal["post-quantum", "good", "legacy", "weak", "broken"] | None = None
+    """How safe what was chosen is; None where nothing was, or it is not known here."""
+    concern: str | None = None
+    """What speaks against it, with the reference; None where nothing does."""
 
 
 class Guess(Value, frozen=True):
@@ -20,6 +26,15 @@ class Guess(Value, frozen=True):
 
     sent_by: Who
     right: bool
+    reason: str
+
+
+class Terrapin(Value, frozen=True):
+    """Whether an attacker on the path could have cut off the beginning of the encrypted part (CVE-2023-48795)."""
+
+    exposed: bool
+    directions: tuple[Literal["client_to_server", "server_to_client"], ...]
+    """Directions whose cipher and MAC allow it."""
     reason: str
 
 
@@ -40,6 +55,8 @@ class Negotiation(Value, frozen=True):
     guesses: tuple[Guess, ...]
     strict_kex: bool
     """Both sides announce strict key exchange."""
+    terrapin: Terrapin | None = None
+    """None where the two do not agree."""
 
 
 class Certificate(Value, frozen=True):

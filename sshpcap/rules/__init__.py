@@ -21,6 +21,7 @@ from sshpcap.rules import (
     host_key_revoked,
     host_key_unknown,
     incomplete_capture,
+    inserted_message,
     login_grace_time,
     malformed_message,
     no_answer_to_syn,
@@ -35,7 +36,11 @@ from sshpcap.rules import (
     refused_before_identification,
     server_closed_before_identification,
     several_host_keys,
+    signature_of_another_algorithm,
     stalled,
+    strict_kex_violation,
+    terrapin_exposed,
+    weak_algorithms,
 )
 from sshpcap.rules.base import Rule
 from sshpcap.rules.verdict import verdict
@@ -54,6 +59,8 @@ _MODULES: Final = (
     no_common_cipher,
     no_common_mac,
     no_common_compression,
+    strict_kex_violation,
+    signature_of_another_algorithm,
     host_key_revoked,
     host_key_changed,
     certificate_for_another_name,
@@ -66,7 +73,10 @@ _MODULES: Final = (
     stalled,
     incomplete_capture,
     closed_during_handshake,
+    inserted_message,
     several_host_keys,
+    weak_algorithms,
+    terrapin_exposed,
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)

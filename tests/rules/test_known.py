@@ -107,8 +107,9 @@ def test_certificate_expired(folder: Path) -> None:
     assert session.verdict.cause == "certificate-expired"
     assert finding(session, "certificate-expired").confidence == "high"
     # It is a fact without any file, too.
-    assert finding(judged(with_key(folder, "one-cert"), None), "certificate-expired").confidence == "medium"
-    valid = judged(with_key(folder, "two-cert"), None)
+    accepted = judged(with_key(folder, "one-cert", accepted=True), None)
+    assert (finding(accepted, "certificate-expired").severity, accepted.outcome) == ("warning", "encrypted")
+    valid = judged(with_key(folder, "two-cert", accepted=True), None)
     assert "certificate-expired" not in [f.id for f in valid.findings]
 
 
