@@ -60,6 +60,7 @@ _LISTS: Final[dict[Kind, str]] = {
     "mac": "mac_algorithms_client_to_server",
     "compression": "compression_algorithms_client_to_server",
 }
+_KEYGEN_TYPES: Final = {"ecdsa384": "ecdsa -b 384", "ecdsa521": "ecdsa -b 521"}
 _OPENSSH: Final = ("OpenSSH", "OpenSSH for Windows")
 _PLUS_SINCE: Final = (7, 0)
 
@@ -173,14 +174,14 @@ def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
 
 def _new_keys(families: list[str], program: str | None) -> Remedy:
     if program == "Dropbear":
-        make, then = "dropbearkey -t {0} -f /etc/dropbear/dropbear_{0}_host_key", "; then start Dropbear anew"
+        make, then = "dropbearkey -t {1} -f /etc/dropbear/dropbear_{0}_host_key", "; then start Dropbear anew"
     else:
-        make, then = "ssh-keygen -q -t {0} -N '' -f /etc/ssh/ssh_host_{0}_key", ""
+        make, then = "ssh-keygen -q -t {1} -N '' -f /etc/ssh/ssh_host_{0}_key", ""
     kinds = " and ".join(families)
     return Remedy(
         side="server",
         action=f"least change on the server: make the {kinds} host key, unless it is there and not used{then}",
-        command="\n".join(make.format(family) for family in families),
+        command="\n".join(make.format(family, _KEYGEN_TYPES.get(family, family)) for family in families),
         risk="clients that do not know the new key ask their users",
     )
 

@@ -58,13 +58,19 @@ def applied(proposal: KexInit, change: Change) -> KexInit:
 
 
 def key_family(host_key_algorithm: str) -> str | None:
-    """`ssh-keygen -t` of the key that a host key algorithm needs; None for certificates and what is not known."""
-    if "-cert-" in host_key_algorithm:
-        return None
+    """The kind of key that a host key algorithm needs, as names of key files have it: rsa, ed25519, ecdsa, ecdsa384.
+
+    None for certificates and what is not known.
+    """
     if host_key_algorithm in ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"):
         return "rsa"
-    families = {"ssh-ed25519": "ed25519", "ecdsa-sha2-": "ecdsa", "ssh-dss": "dsa"}
-    return next((family for head, family in families.items() if host_key_algorithm.startswith(head)), None)
+    return {
+        "ssh-ed25519": "ed25519",
+        "ssh-dss": "dsa",
+        "ecdsa-sha2-nistp256": "ecdsa",
+        "ecdsa-sha2-nistp384": "ecdsa384",
+        "ecdsa-sha2-nistp521": "ecdsa521",
+    }.get(host_key_algorithm)
 
 
 def least_change(client: KexInit, server: KexInit, side: Who, able: Able) -> Change | None:

@@ -67,6 +67,13 @@ def test_sshd_without_the_key() -> None:
     assert lines == "HostKey /etc/ssh/ssh_host_ecdsa_key"
 
 
+def test_sshd_without_the_curve() -> None:
+    lists = {"server_host_key_algorithms": "ecdsa-sha2-nistp256"}
+    make, lines = commands("server", mine={"server_host_key_algorithms": "ecdsa-sha2-nistp384"}, theirs=lists)
+    assert make == "ssh-keygen -q -t ecdsa -b 384 -N '' -f /etc/ssh/ssh_host_ecdsa384_key"
+    assert lines == "HostKey /etc/ssh/ssh_host_ecdsa384_key"
+
+
 def test_dropbear_server() -> None:
     (lines,) = commands("server", "OpenSSH_9.2p1", "dropbear_2022.83", mine={"encryption": "aes128-cbc"})
     assert lines == "#define DROPBEAR_ENABLE_CBC_MODE 1"
