@@ -24,6 +24,7 @@ from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Shapes, read_columns, segment
 from sshpcap.net.link import LINK_TYPES, link_name
 from sshpcap.net.triage import Muted, Triage
+from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
 from sshpcap.tcp.recorder import LastData, Skim
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.version import VERSION
@@ -39,8 +40,17 @@ Pair = tuple[Endpoint, Endpoint]
 class Analyzer:
     """Collects the connections of one capture, or of a live one."""
 
-    def __init__(self, ports: Iterable[int] = (SSH_PORT,), *, triage: bool = True, tolerant: bool = False) -> None:
+    def __init__(
+        self,
+        ports: Iterable[int] = (SSH_PORT,),
+        *,
+        triage: bool = True,
+        tolerant: bool = False,
+        known_hosts: KnownHosts | None = None,
+    ) -> None:
         """`ports`: where every connection is reported, SSH or not. `triage` False looks at every frame (for tests).
+
+        `known_hosts`: the user's files of host keys, against which the servers' keys are held.
 
         `tolerant`: an error of ours in one connection becomes a notice, and the others are still reported.
         """
@@ -65,6 +75,8 @@ class Analyzer:
         self._observed_until = 0
         self._ttls: dict[bytes, set[int]] = {}
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
+        self._known_hosts = known_hosts
+        self._shown_keys = ShownKeys()
 
     # --- frames in -------------------------------------------------------------------------------------------------
 
@@ -309,7 +321,7 @@ class Analyzer:
                 observed_until=self._observed_until,
                 ttls=self._ttls,
             )
-            return rules.judge(session)
+            return rules.judge(self._with_known_key(session))
         except Exception as error:
             if not self._tolerant:
                 raise
@@ -317,6 +329,18 @@ class Analyzer:
             text = f"internal error in the connection that begins with frame {frame}: {error!r}"
             self._errors.append(Notice(code="internal-error", text=text, frame=frame))
             return None
+
+    def _with_known_key(self, session: Session) -> Session:
+        """The session, its host key held against the user's files and against what the address showed before."""
+        key, server = session.host_key, session.server
+        if key is None:
+            return session
+        before = self._shown_keys.before(session)
+        known = (
+            self._known_hosts.verdict(server.address, server.port, key, session.start) if self._known_hosts else None
+        )
+        key = msgspec.structs.replace(key, known_hosts=known, shown_before=before)
+        return msgspec.structs.replace(session, host_key=key)
 
     def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
         """The report on everything that was fed."""

@@ -99,6 +99,12 @@ ever."""
 MAX_NAMES: Final = 4096
 """Names shown of one name-list; every known implementation has fewer than 100."""
 
+MAX_SERVERS: Final = 100_000
+"""Servers whose host keys are remembered, to tell that one address shows several."""
+
+MAX_KEYS_OF_A_SERVER: Final = 16
+"""Host keys of one type remembered of a server: behind an address there may be a farm, but nobody reads more."""
+
 # --- what is shown ---------------------------------------------------------------------------------------------------
 
 SHOWN_TEXT: Final = 400

@@ -23,7 +23,7 @@ ALLOWED = {
     "report": {"net"},
     "connection": {"tcp", "ssh"},
     "analyzer": {"connection", "net", "tcp", "ssh", "interpret", "rules"},
-    "cli": {"capture", "analyzer", "report", "rules"},
+    "cli": {"capture", "analyzer", "report", "rules", "ssh"},
     "__init__": {"capture", "analyzer"},
     "__main__": {"cli"},
     "model": set(),

@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
     "explain": "explain",
+    "compat": "compat",
     "schema": "schema",
 }
 """Command → file of this room that has it, under the same name."""

@@ -21,6 +21,7 @@ from sshpcap.cli.common import (
     wants_color,
     width,
 )
+from sshpcap.cli.known import address, read_known
 
 if TYPE_CHECKING:
     from sshpcap.model import Report, Session
@@ -61,6 +62,20 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="What the client printed: tells which connections, and which of their findings, fit it.",
 )
+@click.option(
+    "--known-hosts",
+    "known_hosts",
+    multiple=True,
+    metavar="FILE",
+    help="Hold host keys against this file: known_hosts, PuTTY's sshhostkeys or an exported .reg; repeatable.",
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="ADDRESS=NAME",
+    help="Users call this address NAME: the name to look up in known_hosts; repeatable.",
+)
 @NO_COLOR
 def analyze(
     captures: tuple[str, ...],
@@ -72,6 +87,8 @@ def analyze(
     failures: bool,
     fail_on: str | None,
     client_said: str | None,
+    known_hosts: tuple[str, ...],
+    names: tuple[str, ...],
     no_color: bool,
 ) -> None:
     """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
@@ -82,9 +99,10 @@ def analyze(
     from sshpcap.report.view import Options
 
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)))
+    known = read_known(known_hosts, names)
     with output_to(output, form) as out:
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
-        report = read(captures, ports, page.ended if _streams(captures, form, connections) else None)
+        report = read(captures, ports, page.ended if _streams(captures, form, connections) else None, known)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
         if missing:
             raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
@@ -153,11 +171,4 @@ def _streams(captures: tuple[str, ...], form: str, connections: tuple[int, ...])
 
 def _address(host: str) -> str:
     """An address in the form that the report uses. Raises click.BadParameter for what is no address."""
-    import ipaddress
-
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        raise click.BadParameter(
-            f"{host!r} is not an IP address (names are not in a capture)", param_hint="--host"
-        ) from None
+    return address(host, "--host")

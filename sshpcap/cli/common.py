@@ -12,6 +12,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from sshpcap.model import Report, Session
+    from sshpcap.ssh.known_hosts import KnownHosts
 
 EXIT_FINDING: Final = 1
 EXIT_UNREADABLE: Final = 2
@@ -33,12 +34,17 @@ NO_COLOR: Final = click.option(
 )
 
 
-def read(captures: tuple[str, ...], ports: tuple[int, ...], ended: "Callable[[Session], None] | None") -> "Report":
+def read(
+    captures: tuple[str, ...],
+    ports: tuple[int, ...],
+    ended: "Callable[[Session], None] | None",
+    known_hosts: "KnownHosts | None" = None,
+) -> "Report":
     """Analyse the captures; `ended` is called for every connection that is over while the capture goes on."""
     from sshpcap.analyzer import SSH_PORT, Analyzer
     from sshpcap.capture import Captures
 
-    analyzer = Analyzer((SSH_PORT, *ports), tolerant=True)
+    analyzer = Analyzer((SSH_PORT, *ports), tolerant=True, known_hosts=known_hosts)
     given: list[Session] = []
     with Captures(captures) as source:
         with _progress(source.size, "reading") as advance:

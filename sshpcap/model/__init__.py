@@ -8,8 +8,13 @@ beside it. Who uses a value imports it from here; which file of this room it is 
 from sshpcap.model.agreement import Certificate as Certificate
 from sshpcap.model.agreement import Guess as Guess
 from sshpcap.model.agreement import HostKey as HostKey
+from sshpcap.model.agreement import KnownEntry as KnownEntry
+from sshpcap.model.agreement import KnownHost as KnownHost
+from sshpcap.model.agreement import KnownStatus as KnownStatus
 from sshpcap.model.agreement import Negotiation as Negotiation
+from sshpcap.model.agreement import ShownKey as ShownKey
 from sshpcap.model.agreement import Slot as Slot
+from sshpcap.model.agreement import Terrapin as Terrapin
 from sshpcap.model.authentication import AfterLogin as AfterLogin
 from sshpcap.model.authentication import Authentication as Authentication
 from sshpcap.model.authentication import Exchange as Exchange

@@ -13,6 +13,12 @@ class Slot(Value, frozen=True):
     client_offer: tuple[str, ...]
     server_offer: tuple[str, ...]
     reason: str
+    passed_over: tuple[str, ...] = ()
+    """What the client would rather have had, and the server does not have, in the client's order."""
+    grade: Literal["post-quantum", "good", "legacy", "weak", "broken"] | None = None
+    """How safe what was chosen is; None where nothing was, or it is not known here."""
+    concern: str | None = None
+    """What speaks against it, with the reference; None where nothing does."""
 
 
 class Guess(Value, frozen=True):
@@ -20,6 +26,15 @@ class Guess(Value, frozen=True):
 
     sent_by: Who
     right: bool
+    reason: str
+
+
+class Terrapin(Value, frozen=True):
+    """Whether an attacker on the path could have cut off the beginning of the encrypted part (CVE-2023-48795)."""
+
+    exposed: bool
+    directions: tuple[Literal["client_to_server", "server_to_client"], ...]
+    """Directions whose cipher and MAC allow it."""
     reason: str
 
 
@@ -40,6 +55,8 @@ class Negotiation(Value, frozen=True):
     guesses: tuple[Guess, ...]
     strict_kex: bool
     """Both sides announce strict key exchange."""
+    terrapin: Terrapin | None = None
+    """None where the two do not agree."""
 
 
 class Certificate(Value, frozen=True):
@@ -57,6 +74,54 @@ class Certificate(Value, frozen=True):
     ca_sha256: str
 
 
+KnownStatus = Literal[
+    "match",
+    "changed",
+    "unknown",
+    "revoked",
+    "certificate-expired",
+    "certificate-not-yet-valid",
+    "certificate-for-another-name",
+]
+
+
+class KnownEntry(Value, frozen=True):
+    """A line of a file of known host keys."""
+
+    type: str
+    sha256: str
+    hosts: str
+    """The names it is for, as in the file; "(hashed)" where that hides them."""
+    file: str
+    line: int
+    putty: bool = False
+
+
+class KnownHost(Value, frozen=True):
+    """What the files of known host keys say of the key that a server showed."""
+
+    status: KnownStatus
+    name: str
+    """The name that was looked up; the one that the user typed is not in a capture."""
+    file: str | None = None
+    """Where the line stands that decides; None where there is none."""
+    line: int | None = None
+    differing: tuple[KnownEntry, ...] = ()
+    """Lines for this name with other keys."""
+    other_names: tuple[KnownEntry, ...] = ()
+    """Lines with this very key under other names."""
+    putty: bool = False
+    """The line that decides is in PuTTY's cache."""
+
+
+class ShownKey(Value, frozen=True):
+    """Another key of the same type that this server's address showed in a connection before."""
+
+    sha256: str
+    connection: int
+    time: Timestamp
+
+
 class HostKey(Value, frozen=True):
     """The key the server showed in its key exchange reply."""
 
@@ -71,3 +136,6 @@ class HostKey(Value, frozen=True):
     signature_algorithm: str | None
     """Algorithm named in the signature the server made with it."""
     certificate: Certificate | None = None
+    known_hosts: KnownHost | None = None
+    """What the user's files say of it; None where no file was given."""
+    shown_before: tuple[ShownKey, ...] = ()

@@ -322,7 +322,8 @@ def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:
 def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
     result = slot.chosen or ("no match" if failed else "implicit")
     offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
-    return SlotRow(words, result, slot.reason, "bad" if failed else "plain", *offers)
+    reason = f"{slot.reason}; {slot.concern}" if slot.concern else slot.reason
+    return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
 
 
 _LONG_NS: Final = 1_000_000_000

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sshpcap.model import Finding, Negotiation, Remedy, Session, Slot
+from sshpcap.model import Finding, Negotiation, Session, Slot
+from sshpcap.rules import changes
 from sshpcap.rules.base import first, how_it_ended, listed, shown, with_close
-from sshpcap.ssh.algorithms import best, weakness
-from sshpcap.ssh.negotiate import real_methods
 
 _DIRECTIONS = {"client_to_server": "client to server", "server_to_client": "server to client"}
 
@@ -23,14 +22,6 @@ class Kind(NamedTuple):
     dropbear: str
     paramiko: str
     asyncssh: str
-    option: str
-    """OpenSSH's option, client and server."""
-    query: str
-    """`ssh -Q` argument that lists what a client can do."""
-    server_remedy: Remedy | None = None
-    """What to do on the server, where adding a name to the option is not enough."""
-    by_option: bool = True
-    """The option takes a list to which a name can be added."""
 
 
 def check(session: Session, kind: Kind) -> Iterator[Finding]:
@@ -62,7 +53,8 @@ def check(session: Session, kind: Kind) -> Iterator[Finding]:
         evidence=evidence,
         expected_messages=_messages(session, kind, negotiation, slot),
         causes=_causes(kind),
-        remedies=tuple(_remedies(session, kind, slot)),
+        # One change mends every slot, so it stands with the first of the findings.
+        remedies=tuple(changes.remedies(session)) if negotiation.failed[0] == failed[0] else (),
     )
 
 
@@ -118,41 +110,3 @@ def _causes(kind: Kind) -> tuple[str, ...]:
         "one side was hardened and offers a short list",
         "a policy (FIPS mode, crypto-policies) narrows the list of one side",
     )
-
-
-def _remedies(session: Session, kind: Kind, slot: Slot) -> Iterator[Remedy]:
-    if not kind.by_option:
-        without = [("client", slot.client_offer), ("server", slot.server_offer)]
-        for side, offer in without:
-            if "none" not in offer:
-                yield Remedy(
-                    side="client" if side == "client" else "server",
-                    action=f'let the {side} offer "none" again: it demands compression',
-                )
-        return
-    server_has = tuple(name for name in real_methods(slot.server_offer) if name and name != "none")
-    client_has = tuple(name for name in real_methods(slot.client_offer) if name and name != "none")
-    for_server, for_client = best(client_has), best(server_has)
-    if for_client is None and server_has:
-        yield Remedy(side="client", action=f"OpenSSH has none of the server's {kind.noun}s: {listed(server_has)}")
-    if kind.server_remedy is not None:
-        yield kind.server_remedy
-    elif for_server is not None:
-        yield Remedy(
-            side="server",
-            action=f"offer a {kind.noun} that the client has (better: it keeps the client as it is). sshd_config:",
-            command=f"{kind.option} +{for_server}",
-            risk=weakness(for_server)
-            or "only what the server's program supports can be added; `sshd -T` shows what is active",
-        )
-    if for_client is not None:
-        yield Remedy(
-            side="client",
-            action=f"allow the {kind.noun} that the server has, for this one host (OpenSSH client)",
-            command=f"ssh -o {kind.option}=+{for_client} {session.server.address}" + _port(session),
-            risk=weakness(for_client) or f"works only if the client's program supports it (`ssh -Q {kind.query}`)",
-        )
-
-
-def _port(session: Session) -> str:
-    return "" if session.server.port == 22 else f" -p {session.server.port}"

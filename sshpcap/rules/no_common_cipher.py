@@ -35,8 +35,6 @@ KIND = negotiation.Kind(
     dropbear="enc c->s",
     paramiko="Incompatible ssh server (no acceptable ciphers)",
     asyncssh="No matching encryption algorithm found",
-    option="Ciphers",
-    query="cipher",
 )
 
 

@@ -36,9 +36,6 @@ KIND = negotiation.Kind(
     dropbear="comp c->s",
     paramiko="Incompatible ssh server (no acceptable compression)",
     asyncssh="No matching compression algorithm found",
-    option="Compression",
-    query="compression",
-    by_option=False,
 )
 
 

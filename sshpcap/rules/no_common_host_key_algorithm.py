@@ -24,7 +24,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Finding, Remedy, Session
+from sshpcap.model import Finding, Session
 from sshpcap.rules import negotiation
 from sshpcap.rules.base import Rule
 
@@ -38,17 +38,6 @@ KIND = negotiation.Kind(
     dropbear="hostkey",
     paramiko="Incompatible ssh peer (no acceptable host key)",
     asyncssh="Unable to find compatible server host key",
-    option="HostKeyAlgorithms",
-    query="HostKeyAlgorithms",
-    server_remedy=Remedy(
-        side="server",
-        action=(
-            "make the host key types that are missing, then restart sshd; or upgrade, so that the RSA key signs with"
-            " SHA-2"
-        ),
-        command="ls /etc/ssh/ssh_host_*_key; ssh-keygen -A; systemctl restart ssh",
-        risk="clients that do not know the new key ask their users",
-    ),
 )
 
 

@@ -40,8 +40,6 @@ KIND = negotiation.Kind(
     dropbear="kex",
     paramiko="Incompatible ssh peer (no acceptable kex algorithm)",
     asyncssh="No matching key exchange algorithm found",
-    option="KexAlgorithms",
-    query="kex",
 )
 
 

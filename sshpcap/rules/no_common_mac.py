@@ -36,8 +36,6 @@ KIND = negotiation.Kind(
     dropbear="mac c->s",
     paramiko="Incompatible ssh server (no acceptable macs)",
     asyncssh="No matching MAC algorithm found",
-    option="MACs",
-    query="mac",
 )
 
 

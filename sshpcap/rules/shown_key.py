@@ -35,6 +35,8 @@ def refused_key(session: Session) -> Refused | None:
     key, close = session.host_key, session.close
     if key is None or session.stage == "encrypted" or gave_up(session) != "client" or close.how not in ("fin", "rst"):
         return None
+    if key.known_hosts is not None and key.known_hosts.status != "match":
+        return None  # The user's own files tell why: host-key-changed and its kind.
     if first(session, "client", "SSH_MSG_NEWKEYS") or session.outcome != "failed" or lost_to_the_capture(session):
         return None
     ended = close.disconnect.frame if close.disconnect else close.frame

@@ -1,8 +1,9 @@
 """The outcome of two proposals (RFC 4253 §7.1): a pure function, for every slot, failed ones included."""
 
-from typing import Final
+from typing import Final, Literal
 
-from sshpcap.model import Guess, KexInit, Negotiation, Slot, Who
+from sshpcap.model import Guess, KexInit, Negotiation, Slot, Terrapin, Who
+from sshpcap.ssh.algorithms import Kind, rating, weakness
 
 SLOTS: Final = (
     "kex_algorithm",
@@ -55,16 +56,18 @@ def is_aead(cipher: str) -> bool:
 def negotiate(client: KexInit, server: KexInit) -> Negotiation:
     """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`."""
     slots = {
-        "kex_algorithm": _slot(real_methods(client.kex_algorithms), real_methods(server.kex_algorithms)),
-        "server_host_key_algorithm": _slot(client.server_host_key_algorithms, server.server_host_key_algorithms),
+        "kex_algorithm": _slot("kex", real_methods(client.kex_algorithms), real_methods(server.kex_algorithms)),
+        "server_host_key_algorithm": _slot(
+            "host_key", client.server_host_key_algorithms, server.server_host_key_algorithms
+        ),
     }
     for direction in ("client_to_server", "server_to_client"):
-        cipher = _slot(*(getattr(side, f"encryption_algorithms_{direction}") for side in (client, server)))
+        cipher = _slot("cipher", *(getattr(side, f"encryption_algorithms_{direction}") for side in (client, server)))
         mac_offers = tuple(getattr(side, f"mac_algorithms_{direction}") for side in (client, server))
         slots[f"encryption_{direction}"] = cipher
-        slots[f"mac_{direction}"] = _implicit(cipher.chosen, *mac_offers) or _slot(*mac_offers)
+        slots[f"mac_{direction}"] = _implicit(cipher.chosen, *mac_offers) or _slot("mac", *mac_offers)
         slots[f"compression_{direction}"] = _slot(
-            *(getattr(side, f"compression_algorithms_{direction}") for side in (client, server))
+            "compression", *(getattr(side, f"compression_algorithms_{direction}") for side in (client, server))
         )
     failed = tuple(
         name
@@ -76,11 +79,37 @@ def negotiate(client: KexInit, server: KexInit) -> Negotiation:
         and "kex-strict-s-v00@openssh.com" in server.kex_algorithms
     )
     return Negotiation(
-        **slots, agreed=not failed, failed=failed, guesses=_guesses(client, server, not failed), strict_kex=strict
+        **slots,
+        agreed=not failed,
+        failed=failed,
+        guesses=_guesses(client, server, not failed),
+        strict_kex=strict,
+        terrapin=None if failed else _terrapin(slots, client, server, strict=strict),
     )
 
 
-def _slot(client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
+def _terrapin(slots: dict[str, Slot], client: KexInit, server: KexInit, *, strict: bool) -> Terrapin:
+    """Terrapin needs a cipher whose state does not tell that packets are missing, and no strict key exchange."""
+    directions: list[Literal["client_to_server", "server_to_client"]] = []
+    ciphers = []
+    for direction in ("client_to_server", "server_to_client"):
+        cipher, mac = slots[f"encryption_{direction}"].chosen or "", slots[f"mac_{direction}"].chosen or ""
+        if cipher.startswith("chacha20-poly1305") or (cipher.endswith("-cbc") and "-etm@" in mac):
+            directions.append(direction)
+            ciphers.append(cipher if cipher.startswith("chacha20") else f"{cipher} with {mac}")
+    if not directions:
+        reason = "the ciphers chosen would show that packets are missing"
+    elif strict:
+        reason = "both sides announce strict key exchange"
+    else:
+        sides = (("client", "kex-strict-c-v00@openssh.com", client), ("server", "kex-strict-s-v00@openssh.com", server))
+        without = [who for who, name, proposal in sides if name not in proposal.kex_algorithms]
+        who = "neither side announces" if len(without) == 2 else f"the {without[0]} does not announce"
+        reason = f"{who} strict key exchange, and {' and '.join(dict.fromkeys(ciphers))} was chosen"
+    return Terrapin(exposed=bool(directions) and not strict, directions=tuple(directions), reason=reason)
+
+
+def _slot(kind: Kind, client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
     common = frozenset(server)
     chosen = next((name for name in client if name and name in common), None)
     if chosen is None:
@@ -91,7 +120,16 @@ def _slot(client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
         reason = (
             f"number {client.index(chosen) + 1} of {len(client)} in the client's list, the first that the server has"
         )
-    return Slot(chosen=chosen, client_offer=client, server_offer=server, reason=reason)
+    found = rating(kind, chosen) if chosen else None
+    return Slot(
+        chosen=chosen,
+        client_offer=client,
+        server_offer=server,
+        reason=reason,
+        passed_over=tuple(name for name in client[: client.index(chosen)] if name) if chosen else (),
+        grade=found.grade if found else None,
+        concern=weakness(kind, chosen) if chosen else None,
+    )
 
 
 def _implicit(cipher: str | None, client: tuple[str, ...], server: tuple[str, ...]) -> Slot | None:

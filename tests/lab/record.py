@@ -41,13 +41,13 @@ def _truth(case: Case, facts: Facts) -> dict[str, Any]:
         "client_debug": facts.client_debug,
         "client_exit": facts.client_exit,
         "server_log": facts.server_log,
-        "negotiated": _negotiated(facts.client_debug or facts.server_debug),
+        "negotiated": negotiated(facts.client_debug or facts.server_debug),
         "host_keys": facts.host_keys,
         "expect": case.expect,
     }
 
 
-def _negotiated(debug: str) -> dict[str, str] | None:
+def negotiated(debug: str) -> dict[str, str] | None:
     """What OpenSSH says was negotiated; None if it does not say all of it."""
     kex, host_key = _KEX.search(debug), _HOST_KEY.search(debug)
     directions = {match[1]: match for match in _DIRECTION.finditer(debug)}

@@ -32,7 +32,7 @@ THINKING_SECONDS = 2.0
 
 # Servers get a passwd of their own, in which the user exists, and an empty /run. `ip netns exec` has put the program
 # into a mount namespace of its own, so nobody else sees these mounts, and they vanish with it.
-_DRESS = """
+DRESS = """
 for name in passwd shadow; do mount --bind "$1/$name" "/etc/$name"; done
 mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd; shift; exec "$@"
 """
@@ -109,7 +109,7 @@ class Scene:
             return
         log = self.home / "server.log"
         with log.open("wb") as sink:
-            dressed = ("sh", "-ec", _DRESS, "sh", str(self.home), *server.argv)
+            dressed = ("sh", "-ec", DRESS, "sh", str(self.home), *server.argv)
             process = self.network.popen("server", dressed, **self._surroundings(sink))
         try:
             wait_until(lambda: self.network.listens(process, PORT), f"{server.argv[0]} listens")

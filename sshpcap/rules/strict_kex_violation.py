@@ -1,0 +1,117 @@
+"""A message that strict key exchange forbids.
+
+What it means
+    Both sides announced strict key exchange, and yet a message came that has no place in a key exchange, or the first
+    message was not a proposal. The receiver must end the connection. Either somebody on the path inserted the message
+    (an attack such as Terrapin begins so), or one of the programs, or a device between them, is broken.
+
+How it is known
+    Both proposals with kex-strict-c/-s-v00@openssh.com and the message are in the capture, in clear text, before the
+    sender's SSH_MSG_NEWKEYS.
+
+When it may be wrong
+    Never about the message and the rule, if the capture is complete. Who inserted it one capture cannot tell: record
+    at the sender as well; if the message is not there, it was put in on the way.
+
+What to do
+    Record on the machine that seems to have sent it. Sent there: update its program. Not sent there: look for a device
+    or an attacker on the path.
+
+References
+    OpenSSH PROTOCOL §1.10 (strict KEX); CVE-2023-48795; https://terrapin-attack.com
+"""
+
+from collections.abc import Iterator
+
+from sshpcap.model import Evidence, Finding, Message, Remedy, Session
+from sshpcap.rules.base import Rule, closing, how_it_ended
+
+ID = "strict-kex-violation"
+TITLE = "A message that strict key exchange forbids"
+_DISCONNECT, _KEXINIT, _NEWKEYS = 1, 20, 21
+_PUTTY = {2: "SSH2_MSG_IGNORE", 3: "SSH2_MSG_UNIMPLEMENTED", 4: "SSH2_MSG_DEBUG"}
+
+
+def check(session: Session) -> Iterator[Finding]:
+    """Fire on the first message that breaks the rule."""
+    if session.negotiation is None or not session.negotiation.strict_kex:
+        return
+    found = _first_foreign(session)
+    if found is None:
+        return
+    message, too_early = found
+    number = message.number or 0
+    what = f"{message.name} of the {message.sender}"
+    where = "before its proposal" if too_early else "between its proposal and its SSH_MSG_NEWKEYS"
+    place = f"{session.server.address} port {session.server.port}"
+    end = closing(session)
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high" if not session.coverage.gaps else "medium",
+        party="unknown",
+        title=TITLE,
+        summary=(
+            f"Both sides announced strict key exchange, and {what} (frame {message.frame}) stands {where};"
+            f" {how_it_ended(session)}. The capture does not tell whether the {message.sender} sent it or somebody on"
+            " the path inserted it."
+        ),
+        evidence=tuple(
+            item
+            for item in (Evidence(frame=message.frame, what=what, bytes=message.bytes), end)
+            if item is not None and (item is not end or item.frame != message.frame)
+        ),
+        expected_messages={
+            "openssh_client": (
+                f"Disconnecting {place}: strict KEX violation: "
+                + ("KEXINIT was not the first packet" if too_early else f"unexpected packet type {number} (seqnr 1)")
+            ),
+            "putty": (
+                "Received a packet before KEXINIT in strict-kex mode"
+                if too_early
+                else f"Received unexpected packet when expecting ECDH reply, type {number} ({_PUTTY.get(number, '…')})"
+            ),
+            "dropbear": (
+                "First packet wasn't kexinit" if too_early else f"Unexpected packet type {number}, expected 31"
+            ),
+            "paramiko": (
+                "In strict-kex mode, but KEXINIT was not the first packet!"
+                if too_early
+                else f"In strict-kex mode, but was sent '{message.name.removeprefix('SSH_MSG_').lower()}'!"
+            ),
+            "asyncssh": "Strict key exchange violation: …",
+        },
+        causes=(
+            "somebody on the path inserted a message (an attempt at Terrapin, CVE-2023-48795)",
+            "a broken server, client or device between them",
+        ),
+        remedies=(
+            Remedy(
+                side="capture",
+                action=f"record on the {message.sender}'s own machine, too: is the message there?",
+                command="tcpdump -i any -s 0 -w sender.pcap tcp port " + str(session.server.port),
+            ),
+        ),
+    )
+
+
+def _first_foreign(session: Session) -> tuple[Message, bool] | None:
+    """The first message of either side that is no part of a key exchange, and whether it came before the proposal."""
+    proposed: set[str] = set()
+    encrypted: set[str] = set()
+    for message in session.messages:
+        number = message.number
+        if number is None or message.sender in encrypted or number == _DISCONNECT:
+            continue
+        if number == _KEXINIT:
+            proposed.add(message.sender)
+        elif number == _NEWKEYS:
+            encrypted.add(message.sender)
+        elif message.sender not in proposed and session.coverage.midstream:
+            continue
+        elif message.sender not in proposed or not 30 <= number <= 49:
+            return message, message.sender not in proposed
+    return None
+
+
+RULE = Rule(ID, TITLE, "error", check)

@@ -1,0 +1,141 @@
+"""What was negotiated equals what OpenSSH says of it, for every pair of the matrix; and every least change that is
+proposed for a pair that fails makes the real programs agree."""
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import sshpcap
+from sshpcap.model import Finding, Session
+from tests.lab.home import furnish
+from tests.lab.matrix import FAILING, MEETINGS, Meeting, Played, Stage
+from tests.lab.network import Network
+from tests.lab.programs import missing
+
+_REASON = missing()
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(_REASON is not None, reason=f"the lab cannot run here: {_REASON}")]
+
+
+class Result(NamedTuple):
+    played: Played
+    session: Session
+    again: dict[str, Played]
+    """The same meeting with the least change of a side."""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Meeting, Result]]:
+    home = tmp_path_factory.mktemp("matrix")
+    for folder in (home, *home.parents):
+        if str(folder).startswith("/tmp/pytest"):
+            folder.chmod(0o711)
+    furnish(home)
+    with Network() as network:
+        stage = Stage(network, home)
+        capture = home / "capture.pcap"
+        with network.capture(capture):
+            played = {meeting: stage.play(meeting) for meeting in (*MEETINGS, *FAILING)}
+        ports = [one.port for one in played.values()]
+        sessions = {s.server.port: s for s in sshpcap.analyze(capture, ports=ports).sessions}
+        again = {m: _changed(stage, m, sessions[played[m].port], home) for m in FAILING}
+        yield {m: Result(one, sessions[one.port], again.get(m, {})) for m, one in played.items()}
+
+
+def _changed(stage: Stage, meeting: Meeting, session: Session, home: Path) -> dict[str, Played]:
+    """Play a failing meeting with the change for the client alone, then with that for the server alone."""
+    again = {}
+    for side in ("client", "server"):
+        commands = [r.command for f in session.findings for r in f.remedies if r.side == side and r.command]
+        changed = _client(meeting, commands[0]) if side == "client" and commands else None
+        if side == "server" and meeting.server == "sshd" and commands:
+            changed = _server(meeting, commands, home)
+        if changed is not None:
+            again[side] = stage.play(changed)
+    return again
+
+
+def _client(meeting: Meeting, command: str) -> Meeting | None:
+    if meeting.client == "ssh":
+        words = shlex.split(command)
+        options = tuple(words[place + 1] for place, word in enumerate(words) if word == "-o")
+        # OpenSSH takes the first value it gets: the command line stands before everything else.
+        return meeting._replace(client_options=(*options, *meeting.client_options))
+    if meeting.client == "asyncssh":
+        told = dict(re.findall(r"(\w+)='([^']*)'", command))
+        return meeting._replace(client_options=(json.dumps(told),))
+    return None
+
+
+def _server(meeting: Meeting, commands: list[str], home: Path) -> Meeting:
+    lines: list[str] = []
+    for command in commands:
+        for line in command.split("\n"):
+            if line.startswith("ssh-keygen"):
+                made = shlex.split(line.replace("/etc/ssh/ssh_host", f"{home}/made_host"))
+                subprocess.run(["rm", "-f", made[-1], f"{made[-1]}.pub"], check=True)
+                subprocess.run(made, check=True, timeout=60)
+            else:
+                option, _, value = line.partition(" ")
+                lines.append(f"{option}={value}".replace("/etc/ssh/ssh_host", f"{home}/made_host"))
+    keywords = {line.partition("=")[0] for line in lines}
+    kept = [line for line in meeting.server_options if line.partition("=")[0] not in keywords]
+    return meeting._replace(server_options=(*lines, *kept))
+
+
+@pytest.mark.parametrize("meeting", MEETINGS, ids=lambda m: m.name)
+def test_negotiated(results: dict[Meeting, Result], meeting: Meeting) -> None:
+    played, session, _ = results[meeting]
+    assert played.negotiated is not None, played.printed
+    assert session.negotiation is not None
+    assert session.negotiation.agreed
+    for slot, name in played.negotiated.items():
+        assert getattr(session.negotiation, slot).chosen == (None if name == "<implicit>" else name), slot
+    assert session.host_key is not None
+    assert session.stage == "encrypted"
+    assert not [f.id for f in session.findings if f.severity == "error"]
+
+
+_SAID = {
+    "key exchange method": "no-common-kex-algorithm",
+    "host key type": "no-common-host-key-algorithm",
+    "cipher": "no-common-cipher",
+    "MAC": "no-common-mac",
+}
+
+
+def _no_common(session: Session) -> list[Finding]:
+    return [f for f in session.findings if f.id.startswith("no-common")]
+
+
+@pytest.mark.parametrize("meeting", FAILING, ids=lambda m: m.name)
+def test_not_negotiated(results: dict[Meeting, Result], meeting: Meeting) -> None:
+    played, session, _ = results[meeting]
+    assert not played.reached_login
+    said = re.search(r"no matching ([\w ]+) found", played.printed)
+    if said is not None:
+        assert _no_common(session)[0].id == _SAID[said[1]]
+    elif session.client.kexinit is not None:
+        assert _no_common(session)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize("meeting", FAILING, ids=lambda m: m.name)
+def test_the_least_change_works(results: dict[Meeting, Result], meeting: Meeting, side: str) -> None:
+    _, session, again = results[meeting]
+    if side not in again:
+        remedies = [r for f in _no_common(session) for r in f.remedies if r.side == side]
+        assert all(r.command is None or r.command.startswith("#define") for r in remedies)
+        return  # It says that nothing can be set there.
+    assert again[side].reached_login, again[side].printed
+    assert again[side].negotiated is not None
+
+
+def test_the_matrix_is_large() -> None:
+    assert len(MEETINGS) >= 60
+    assert len({m.name for m in (*MEETINGS, *FAILING)}) == len(MEETINGS) + len(FAILING)
