@@ -14,16 +14,19 @@ from sshpcap.cli.common import (
     NO_COLOR,
     OUTPUT,
     PORTS,
+    TIME,
     encoding,
     finish,
     output_to,
     read,
     wants_color,
+    wide,
     width,
 )
 
 if TYPE_CHECKING:
     from sshpcap.model import Report, Session
+    from sshpcap.report.clock import TimeMode
     from sshpcap.report.view import Options
 
 
@@ -33,10 +36,10 @@ if TYPE_CHECKING:
     "-f",
     "--format",
     "form",
-    type=click.Choice(("text", "json", "ndjson")),
+    type=click.Choice(("text", "json", "ndjson", "markdown", "plain")),
     default="text",
     show_default=True,
-    help="text for people, one JSON document, or one session a line.",
+    help="text for the terminal; one JSON document, or one session a line; Markdown for a ticket, plain for e-mail.",
 )
 @OUTPUT
 @PORTS
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     help="Tell connection N in full, failed or not; repeatable.",
 )
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
+@TIME
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
 @click.option(
     "--fail-on",
@@ -64,6 +68,7 @@ def analyze(
     ports: tuple[int, ...],
     connections: tuple[int, ...],
     hosts: tuple[str, ...],
+    time: "TimeMode",
     failures: bool,
     fail_on: str | None,
     no_color: bool,
@@ -75,8 +80,11 @@ def analyze(
     """  # fmt: skip
     from sshpcap.report.view import Options
 
-    options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)))
+    options = Options(
+        connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)), time=time
+    )
     with output_to(output, form) as out:
+        options = options._replace(width=wide(out, form))
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
         report = read(captures, ports, page.ended if _streams(captures, form, connections) else None)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
@@ -108,7 +116,9 @@ class _Page:
             self._out.write(machine.line(session))
         else:
             self._out.write(
-                terminal.render_one(session, width=width(self._out), color=self._color, encoding=encoding(self._out))
+                terminal.render_one(
+                    session, self._options, width=width(self._out), color=self._color, encoding=encoding(self._out)
+                )
             )
         self._out.flush()
 
@@ -132,7 +142,7 @@ class _Page:
 
 def _streams(captures: tuple[str, ...], form: str, connections: tuple[int, ...]) -> bool:
     """Results are shown as connections end: from a pipe, unless one document or certain connections are asked for."""
-    if form == "json" or connections or len(captures) != 1:
+    if form not in ("text", "ndjson") or connections or len(captures) != 1:
         return False
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode if captures[0] == "-" else os.stat(captures[0]).st_mode

@@ -18,6 +18,7 @@ EXIT_UNREADABLE: Final = 2
 EXIT_INTERNAL: Final = 70
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_EMAIL_COLUMNS: Final = 76
 _PROGRESS_BYTES: Final = 64 << 20
 
 CAPTURES: Final = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE…")
@@ -28,6 +29,10 @@ PORTS: Final = click.option(
 OUTPUT: Final = click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
 )
+TIME: Final = click.option(
+    "--time", type=click.Choice(("relative", "utc", "local")), default="relative", show_default=True,
+    help="Show times as seconds since the connection began, in UTC, or in local time (TZ); durations are always there.",
+)  # fmt: skip
 NO_COLOR: Final = click.option(
     "--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same)."
 )
@@ -84,6 +89,11 @@ def width(out: IO[str]) -> int | None:
     if os.environ.get("COLUMNS", "").isdigit():
         return max(40, int(os.environ["COLUMNS"]))
     return None if out.isatty() else 100
+
+
+def wide(out: IO[str], form: str) -> int:
+    """Columns of a format that is made of lines: those that were asked for, or what e-mail shows without wrapping."""
+    return width(out) or 100 if os.environ.get("COLUMNS", "").isdigit() or form == "text" else _EMAIL_COLUMNS
 
 
 @contextmanager
