@@ -52,6 +52,7 @@ class SnoopReader:
         self._notices = notices
         self.link_types = [LINK_TYPES.get(datalink, UNKNOWN_LINK_TYPE | datalink)]
         self.interface_drops: int | None = None
+        self.end_time: int | None = None
 
     def blocks(self) -> Iterator[FrameBlock]:
         """Yield the frames; a damaged or cut-off end is a notice."""

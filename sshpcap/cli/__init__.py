@@ -17,6 +17,7 @@ from sshpcap.version import VERSION
 _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
+    "slice": "slice",
     "explain": "explain",
     "schema": "schema",
 }

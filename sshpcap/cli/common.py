@@ -126,6 +126,28 @@ def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
 
 
 @contextmanager
+def binary_to(path: str) -> Iterator[IO[bytes]]:
+    """A file of octets that is only there when it is whole."""
+    draft = f"{path}.part"
+    try:
+        with open(draft, "wb") as file:
+            yield file
+        os.replace(draft, path)
+    except OSError as error:
+        raise click.FileError(path, hint=error.strerror or str(error)) from None
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
+
+
+def refuse_pipe(captures: tuple[str, ...]) -> None:
+    """For what reads the captures twice. Raises click.UsageError for standard input and pipes."""
+    for path in captures:
+        if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
+            raise click.UsageError("this reads the capture twice: save it to a file first")
+
+
+@contextmanager
 def _progress(size: int, what: str) -> Iterator[Any]:
     """A progress bar on a terminal for a large file, else nothing."""
     if size < _PROGRESS_BYTES or not sys.stderr.isatty():
