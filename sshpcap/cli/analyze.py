@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     "-f",
     "--format",
     "form",
-    type=click.Choice(("text", "json", "ndjson", "markdown", "plain")),
+    type=click.Choice(("text", "json", "ndjson", "markdown", "plain", "html")),
     default="text",
     show_default=True,
-    help="text for the terminal; one JSON document, or one session a line; Markdown for a ticket, plain for e-mail.",
+    help="text for the terminal; one JSON document, or one session a line; for a ticket Markdown, plain text or HTML.",
 )
 @OUTPUT
 @PORTS
