@@ -16,16 +16,18 @@ from sshpcap.cli.common import (
     PORTS,
     TIME,
     encoding,
+    every_frame,
     finish,
     output_to,
     read,
+    refuse_pipe,
     wants_color,
     wide,
     width,
 )
 
 if TYPE_CHECKING:
-    from sshpcap.model import Report, Session
+    from sshpcap.model import Report, Session, TimelineEntry
     from sshpcap.report.clock import TimeMode
     from sshpcap.report.view import Options
 
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 )
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
 @TIME
+@click.option("--summary", is_flag=True, help="Group the connections by cause instead of telling each.")
+@click.option("-v", "--verbose", is_flag=True, help="In timelines show every frame (reads the capture twice).")
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
 @click.option(
     "--fail-on",
@@ -69,6 +73,8 @@ def analyze(
     connections: tuple[int, ...],
     hosts: tuple[str, ...],
     time: "TimeMode",
+    summary: bool,
+    verbose: bool,
     failures: bool,
     fail_on: str | None,
     no_color: bool,
@@ -80,17 +86,19 @@ def analyze(
     """  # fmt: skip
     from sshpcap.report.view import Options
 
-    options = Options(
-        connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)), time=time
-    )
+    if verbose:
+        refuse_pipe(captures)
+    options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
+                      time=time, summary=summary)  # fmt: skip
     with output_to(output, form) as out:
         options = options._replace(width=wide(out, form))
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
-        report = read(captures, ports, page.ended if _streams(captures, form, connections) else None)
+        streams = not summary and _streams(captures, form, connections)
+        report = read(captures, ports, page.ended if streams else None)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
         if missing:
             raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
-        page.whole(report)
+        page.whole(report, every_frame(captures, report, options) if verbose else {})
     finish(report, fail_on)
 
 
@@ -122,10 +130,11 @@ class _Page:
             )
         self._out.flush()
 
-    def whole(self, report: "Report") -> None:
-        """Show the report; what was shown before is not told again."""
+    def whole(self, report: "Report", minor: "dict[int, tuple[TimelineEntry, ...]]") -> None:
+        """Show the report, with `minor` rows in its timelines; what was shown before is not told again."""
         from sshpcap.report import FORMATS
 
+        self._options = self._options._replace(minor=minor)
         if self._form != "text":
             left = [session for session in report.sessions if session not in self._told]
             chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
-    from sshpcap.model import Report, Session
+    from sshpcap.model import Report, Session, TimelineEntry
+    from sshpcap.report.view import Options
 
 EXIT_FINDING: Final = 1
 EXIT_UNREADABLE: Final = 2
@@ -57,6 +58,21 @@ def read(captures: tuple[str, ...], ports: tuple[int, ...], ended: "Callable[[Se
         report = analyzer.finish(source.describe())
     sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
     return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
+
+
+def every_frame(
+    captures: tuple[str, ...], report: "Report", options: "Options"
+) -> "dict[int, tuple[TimelineEntry, ...]]":
+    """Rows for every frame of the connections that are told in full; reads the captures again."""
+    from sshpcap import limits
+    from sshpcap.capture import Captures
+    from sshpcap.excerpt import find
+    from sshpcap.excerpt.rows import minor_rows
+    from sshpcap.report.view import told_in_full
+
+    sessions = told_in_full(report, options)[: limits.SHOWN_DETAILS]
+    with Captures(captures) as source:
+        return minor_rows(find(source.blocks(), sessions))
 
 
 def finish(report: "Report", fail_on: str | None) -> None:

@@ -88,6 +88,13 @@ def _lines(shown: View, options: Options) -> Iterable[str]:
     if shown.nothing:
         yield prose(shown.nothing)
         return
+    for group in shown.groups:
+        yield f"## {group.connections:,} × {prose(group.title)} ({group.outcome})"
+        yield ""
+        yield from _table(("fact", "value"), [(name, prose(value, cell=True)) for name, value in group.facts])
+        yield ""
+    if shown.groups:
+        return
     yield from _table(("nr", "client", "server", "stage", "result", "what happened"),
                       [(row.number, code(row.client, cell=True), code(row.server, cell=True), row.stage, row.outcome,
                         prose(row.why, cell=True)) for row in shown.rows])  # fmt: skip

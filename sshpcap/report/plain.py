@@ -54,6 +54,11 @@ def _lines(shown: View, width: int) -> Iterable[str]:
     if shown.nothing:
         yield from wrap(shown.nothing, width)
         return
+    for group in shown.groups:
+        yield from _heading(f"{group.connections:,} x {group.title} ({group.outcome})", width)
+        yield from _facts(group.facts, width)
+    if shown.groups:
+        return
     yield from _connections(shown, width)
     for detail in shown.details:
         yield ""
@@ -87,9 +92,7 @@ def _detail(detail: Detail, shown: View, width: int) -> Iterable[str]:
     verdict = f"{detail.outcome.upper()}: {detail.verdict}"
     yield from wrap(ascii_text(verdict), width)
     yield ""
-    size = max(len(name) for name, _ in detail.facts)
-    for name, value in detail.facts:
-        yield from _item(value, f"{name:<{size}} ", width, indent="")
+    yield from _facts(detail.facts, width)
     if detail.slots:
         yield from _heading("Negotiation", width)
         for slot in detail.slots:
@@ -102,6 +105,12 @@ def _detail(detail: Detail, shown: View, width: int) -> Iterable[str]:
             yield from _item(sentence, "-", width)
     for told in detail.findings:
         yield from _finding(told, width)
+
+
+def _facts(facts: tuple[tuple[str, str], ...], width: int) -> Iterable[str]:
+    size = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        yield from _item(value, f"{name:<{size}} ", width, indent="")
 
 
 def _ladder(detail: Detail, shown: View, width: int) -> list[str]:

@@ -6,7 +6,8 @@ Markup is off for everything: text is put into `Text` objects after `view.safe`,
 from io import StringIO
 from typing import Final
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Group as Lines
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
@@ -16,7 +17,9 @@ from rich.text import Text
 from sshpcap.model import Report, Session
 from sshpcap.report import ladder
 from sshpcap.report.clock import Clock
+from sshpcap.report.plain import ascii_text
 from sshpcap.report.quality import quality
+from sshpcap.report.summary import Group
 from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, safe, view
 
 _STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
@@ -42,7 +45,7 @@ def render(
     return _draw(view(report, options), width=width, color=color, encoding=encoding)
 
 
-def _draw(what: View | Group, *, width: int | None, color: bool, encoding: str) -> str:
+def _draw(what: View | Lines, *, width: int | None, color: bool, encoding: str) -> str:
     out = _Page(encoding)
     console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, emoji=False,
                       markup=False, legacy_windows=False)  # fmt: skip
@@ -68,7 +71,7 @@ def render_info(report: Report, *, width: int | None = None, color: bool = False
             _heading("What this capture does not allow to conclude"),
             *(_item(text, "!") for text in judged.forbids),
         ]
-    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
+    return _draw(Lines(*parts), width=width, color=color, encoding=encoding)
 
 
 def render_one(
@@ -82,7 +85,7 @@ def render_one(
     parts: list[RenderableType] = [line]
     if detail is not None:
         parts += [_detail(detail, Clock(options.time)), Text()]
-    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
+    return _draw(Lines(*parts), width=width, color=color, encoding=encoding)
 
 
 def show(console: Console, shown: View) -> None:
@@ -94,6 +97,11 @@ def show(console: Console, shown: View) -> None:
     if shown.nothing:
         console.print()
         console.print(_text(shown.nothing))
+        return
+    for group in shown.groups:
+        console.print()
+        console.print(_group(group))
+    if shown.groups:
         return
     console.print()
     console.print(_connections(shown))
@@ -109,6 +117,12 @@ def show(console: Console, shown: View) -> None:
 
 def _text(text: str, style: str = "") -> Text:
     return Text(safe(text), style=style)
+
+
+def _group(group: Group) -> RenderableType:
+    head = _text(f"{group.connections:,} × {group.title}   ", "bold")
+    head.append_text(_text(group.outcome, "dim"))
+    return Lines(head, Padding(_named(group.facts), (0, 0, 0, 2)))
 
 
 def _connections(shown: View) -> Table:
@@ -131,7 +145,7 @@ def _detail(detail: Detail, clock: Clock) -> RenderableType:
     parts: list[RenderableType] = [
         Rule(_text(detail.title, "bold"), align="left", style="dim"),
         Panel(_text(detail.verdict), title=_text(detail.outcome, style), title_align="left", border_style=style),
-        _facts(detail),
+        _named(detail.facts),
     ]
     if detail.slots:
         parts += [_heading("Negotiation"), _negotiation(detail.slots)]
@@ -141,7 +155,7 @@ def _detail(detail: Detail, clock: Clock) -> RenderableType:
         parts += [_item(sentence) for sentence in detail.reasoning]
     for told in detail.findings:
         parts += _finding(told)
-    return Group(*parts)
+    return Lines(*parts)
 
 
 def _heading(text: str) -> RenderableType:
@@ -156,11 +170,11 @@ def _item(text: str, mark: str = "•") -> RenderableType:
     return table
 
 
-def _facts(detail: Detail) -> Table:
+def _named(facts: tuple[tuple[str, str], ...]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in detail.facts:
+    for name, value in facts:
         table.add_row(_text(name), _text(value))
     return table
 
@@ -175,7 +189,7 @@ def _negotiation(slots: tuple[SlotRow, ...]) -> RenderableType:
         table.add_row(_text(slot.name), _text(slot.result, _STYLES[slot.tone]), _text(slot.reason))
         if slot.client_offer or slot.server_offer:
             offers.append(_offers(slot))
-    return Padding(Group(table, *offers), (0, 0, 0, 2))
+    return Padding(Lines(table, *offers), (0, 0, 0, 2))
 
 
 def _offers(slot: SlotRow) -> RenderableType:
@@ -197,7 +211,8 @@ class _Ladder:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = ladder.ASCII if options.ascii_only else ladder.UNICODE
-        steps = [step._replace(text=safe(step.text)) for step in self._detail.steps]
+        clean = ascii_text if options.ascii_only else safe
+        steps = [step._replace(text=clean(step.text), delta=clean(step.delta)) for step in self._detail.steps]
         for line in ladder.draw(steps, self._detail.ends, options.max_width, glyphs, self._clock.column):
             yield _ladder_line(line)
         meaning = ladder.legend(steps, glyphs)

@@ -12,6 +12,7 @@ from sshpcap.model import Finding, Negotiation, Party, Remedy, Report, Session, 
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, nothing, notice_line, notices
 from sshpcap.report.ladder import Step, awaited_words, steps
+from sshpcap.report.summary import Group, groups
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
@@ -49,6 +50,8 @@ class Options(NamedTuple):
     """How moments are shown."""
     width: int = 78
     """Columns, for formats that are made of lines."""
+    summary: bool = False
+    """Groups by cause instead of connections."""
     minor: Mapping[int, tuple[TimelineEntry, ...]] = MappingProxyType({})
     """Rows for frames that the timelines leave out, by connection: what `--verbose` adds."""
 
@@ -114,6 +117,8 @@ class View(NamedTuple):
     rows_left_out: int
     details: tuple[Detail, ...]
     details_left_out: int
+    groups: tuple[Group, ...]
+    """With `--summary`; rows and details are empty then."""
     clock: Clock
 
 
@@ -123,18 +128,26 @@ def view(report: Report, options: Options | None = None) -> View:
     chosen = select(report.sessions, options)
     rows = sorted(chosen, key=lambda s: (_order(s), s.index))
     clock = Clock(options.time)
-    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
-    told = [s for s in wanted if s.index not in options.told]
+    wanted = () if options.summary else told_in_full(report, options)
+    rows = [] if options.summary else rows
     return View(
         header=tuple(capture_line(capture, clock) for capture in report.captures),
         notices=tuple(notice_line(n) for n in notices(report)),
         nothing=nothing(report, len(chosen)),
         rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
         rows_left_out=max(0, len(rows) - limits.SHOWN_CONNECTIONS),
-        details=tuple(_detail(s, options) for s in told[: limits.SHOWN_DETAILS]),
-        details_left_out=max(0, len(told) - limits.SHOWN_DETAILS),
+        details=tuple(_detail(s, options) for s in wanted[: limits.SHOWN_DETAILS]),
+        details_left_out=max(0, len(wanted) - limits.SHOWN_DETAILS),
+        groups=groups(chosen, clock) if options.summary else (),
         clock=clock,
     )
+
+
+def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
+    """The connections that are told in full, failures first: those asked for, or those that did not go well."""
+    rows = sorted(select(report.sessions, options), key=lambda s: (_order(s), s.index))
+    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
+    return tuple(s for s in wanted if s.index not in options.told)
 
 
 def one(session: Session, options: Options) -> tuple[Row, Detail | None]:
