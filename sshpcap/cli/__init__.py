@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
     "slice": "slice",
+    "ticket": "ticket",
     "explain": "explain",
     "schema": "schema",
 }

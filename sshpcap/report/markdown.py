@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sshpcap.model import Report
+from sshpcap.report.checklist import Section
 from sshpcap.report.plain import ascii_text, ladder_lines
 from sshpcap.report.view import Detail, Options, SlotRow, Told, View, safe, view
 
@@ -195,3 +196,25 @@ def _finding(told: Told) -> Iterable[str]:
         yield from (f"{place}. {prose(cause)}" for place, cause in enumerate(finding.causes, start=1))
     yield ""
     yield f"More: `sshpcap explain {finding.id}`"
+
+
+def bundle_page(sections: Sequence[Section], *, command: str, originals: Sequence[tuple[str, int, str]]) -> str:
+    """The page of a ticket bundle: what is still missing, and what it was made from (name, octets, SHA-256)."""
+    lines = ["# What is still missing", ""]
+    for section in sections:
+        which = f" (connection {', '.join(map(str, section.connections[:10]))})" if section.connections else ""
+        lines += [f"## {prose(section.cause)}{which}", ""]
+        for item in section.items:
+            lines.append(f"- [ ] {prose(item.text)}")
+            if item.command:
+                lines += ["", *(f"  {line}" for line in fenced([item.command])), ""]
+        lines.append("")
+    lines += ["# What this was made from", "", *_table(("capture", "octets", "SHA-256"), [
+        (code(name, cell=True), f"{size:,}", code(checksum, cell=True)) for name, size, checksum in originals
+    ]), "", "Made by:", "", *fenced([command]), ""]  # fmt: skip
+    lines += [
+        "- `report.html`, `report.md`: the report; `report.json`: the same for programs",
+        "- `timeline.txt`: every frame of the connections that are told in full",
+        "- `handshake.pcapng`: the frames that matter, with comments; what is encrypted was cut away",
+    ]
+    return "\n".join(lines) + "\n"
