@@ -344,6 +344,8 @@ class Analyzer:
 
     def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
         """The report on everything that was fed."""
+        ended = [capture.last_time.ns for capture in captures if capture.last_time is not None]
+        self._observed_until = max([self._observed_until, *ended])
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
         if captures:
             duplicates = sum(c.recorder.duplicates for c in (*self._ended, *self._connections.values()))

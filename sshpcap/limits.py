@@ -40,6 +40,9 @@ MAX_INTERFACES: Final = 4096
 MAX_OPTION_TEXT: Final = 256
 """Octets kept of each name, description and filter of an interface: an option may have 64 KiB, of every interface."""
 
+MAX_QUIET_END_NS: Final = 86_400_000_000_000
+"""How long after its last frame a capture may claim to have ended: a day. More is a writer's mistake in the unit."""
+
 MAX_NOTICES: Final = 100
 """Notices kept of each kind of container trouble; a broken file could make one per frame."""
 
@@ -127,6 +130,16 @@ SHOWN_PORTS: Final = 10
 
 SHOWN_DETAILS: Final = 50
 """Connections told in full when none was asked for by number: more than that nobody reads."""
+
+SLICED_FRAMES: Final = QUIET_AFTER_EVENTS
+"""Frames of the encrypted part that a slice keeps of each connection, without their payload: as many as are looked at
+one by one."""
+
+SHOWN_COMMENT: Final = 4096
+"""Characters of a comment on a frame in a slice."""
+
+SHOWN_FRAMES: Final = 5000
+"""Frames of one connection that `--verbose` lists."""
 
 # --- IP fragments and tunnels -----------------------------------------------------------------------------------------
 

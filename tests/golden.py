@@ -83,6 +83,31 @@ def report(case: Path) -> str:
     return json.dumps(json.loads(printed), indent=1, ensure_ascii=False) + "\n"
 
 
+FORMATS = {
+    "terminal-80.txt": (80, ()),
+    "terminal-160.txt": (160, ()),
+    "plain-76.txt": (76, ("--format", "plain")),
+    "plain-120.txt": (120, ("--format", "plain")),
+    "markdown-100.md": (100, ("--format", "markdown")),
+    "markdown-140.md": (140, ("--format", "markdown", "--time", "utc")),
+}
+"""Every format for people at two widths, in `formats/` of each case."""
+HTML = ("login-grace-time", "no-common-kex-openssh", "syn-dropped", "ok-openssh", "max-startups", "hostile-text")
+"""Cases with a golden of the HTML report: it says the same as the others, and the browser tests look at all of it."""
+
+
+def formats(case: Path) -> Iterator[tuple[str, str]]:
+    """What a case looks like in every format: file name and text. HTML without our style and script."""
+    own = shlex.split(next(c for c in commands(case) if "json" not in c).split("sshpcap ", 1)[1])
+    with contextlib.chdir(case):
+        for name, (columns, options) in FORMATS.items():
+            yield name, run([*options, *own], columns)[0]
+        if case.name in HTML:
+            text = run(["--format", "html", *own])[0]
+            text = re.sub(r"(<style>|<script>).*?(</style>|</script>)", r"\1\2", text, flags=re.DOTALL)
+            yield "report.html", re.sub(r"sha256-[^']*|(?<=sshpcap )\d[\d.]*", "…", text)
+
+
 def _update(names: list[str]) -> Iterator[str]:
     for case in cases():
         if names and case.name not in names:
@@ -90,6 +115,10 @@ def _update(names: list[str]) -> Iterator[str]:
         (case / "run.console").write_text(transcript(commands(case), case))
         if case.parent.name == "samples" or (case / "report.json").exists():
             (case / "report.json").write_text(report(case))
+        if capture_of(case).suffix != ".bad":
+            (case / "formats").mkdir(exist_ok=True)
+            for name, text in formats(case):
+                (case / "formats" / name).write_text(text)
         yield case.name
 
 

@@ -28,3 +28,11 @@ def test_report(case: Path) -> None:
     jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)
     # The report survives a round trip, nanoseconds included.
     assert json.loads(to_json(from_json(text.encode()))) == document
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_formats(case: Path) -> None:
+    made = dict(golden.formats(case))
+    assert {path.name for path in (case / "formats").iterdir()} == set(made)
+    for name, text in made.items():
+        assert text == (case / "formats" / name).read_text(), name

@@ -60,6 +60,7 @@ class PcapReader:
         # The upper bits may carry the length of a frame check sequence; they are not part of the link type.
         self.link_types = [network & 0xFFFF]
         self.interface_drops: int | None = None
+        self.end_time: int | None = None
 
     def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
         """None: the format does not describe any."""

@@ -38,6 +38,7 @@ _OPTION_IF_DESCRIPTION: Final = 3
 _OPTION_IF_TSRESOL: Final = 9
 _OPTION_IF_FILTER: Final = 11
 _OPTION_IF_TSOFFSET: Final = 14
+_OPTION_ISB_ENDTIME: Final = 3
 _OPTION_ISB_IFDROP: Final = 5
 _OPTION_ISB_OSDROP: Final = 7
 
@@ -108,6 +109,7 @@ class PcapngReader:
         self.snaplen = 0
         self.link_types: list[int] = []
         self.interface_drops: int | None = None
+        self.end_time: int | None = None
         self._drops: dict[int, int] = {}
 
     def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
@@ -240,15 +242,18 @@ class PcapngReader:
             self.link_types.append(link_type)
 
     def _statistics(self, at: int, length: int) -> None:
-        """Add up the last counters of every interface (isb_ifdrop and isb_osdrop)."""
+        """Add up the last counters of every interface (isb_ifdrop and isb_osdrop); note when capturing ended."""
         (index,) = struct.unpack_from(self._order + "I", self._window.data, at + 8)
-        if self._interface(index) is None:
+        interface = self._interface(index)
+        if interface is None:
             return
-        drops = [
-            struct.unpack(self._order + "Q", value[:8])[0]
-            for code, value in self._options(at + 20, at + length - 4)
-            if code in (_OPTION_ISB_IFDROP, _OPTION_ISB_OSDROP) and len(value) >= 8
-        ]
+        drops = []
+        for code, value in self._options(at + 20, at + length - 4):
+            if code in (_OPTION_ISB_IFDROP, _OPTION_ISB_OSDROP) and len(value) >= 8:
+                drops.append(struct.unpack(self._order + "Q", value[:8])[0])
+            elif code == _OPTION_ISB_ENDTIME and len(value) >= 8:
+                high, low = struct.unpack(self._order + "II", value[:8])
+                self.end_time = max(self.end_time or 0, interface.nanoseconds(high << 32 | low))
         if drops:
             self._drops[self._section_start + index] = sum(drops)
             self.interface_drops = sum(self._drops.values())

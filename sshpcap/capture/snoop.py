@@ -75,6 +75,7 @@ class SnoopReader:
         self._datalink: int = datalink
         self.link_types = [self._link_type(shomiti=version > 2)]
         self.interface_drops: int | None = None
+        self.end_time: int | None = None
 
     def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
         """None: the format does not describe any."""

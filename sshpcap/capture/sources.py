@@ -53,6 +53,8 @@ class Reader(Protocol):
     snaplen: int
     link_types: list[int]
     interface_drops: int | None
+    end_time: int | None
+    """When capturing ended, where the format tells; nanoseconds since 1970."""
 
     def interfaces(self, frames: Counter[int]) -> tuple[Interface, ...]:
         """What the file describes so far; `frames` by interface."""
@@ -148,6 +150,9 @@ class Source:
 
     def describe(self) -> Capture:
         """What the capture is, as far as it has been read."""
+        last, ended = self._last_time, self._reader.end_time
+        if last is not None and ended is not None and 0 < ended - last < limits.MAX_QUIET_END_NS:
+            last = ended
         return Capture(
             path=shown_path(self.path),
             format=self._reader.format,
@@ -156,7 +161,7 @@ class Source:
             frames=self._frames,
             bytes=self._bytes,
             first_time=None if self._first_time is None else Timestamp(self._first_time),
-            last_time=None if self._last_time is None else Timestamp(self._last_time),
+            last_time=None if last is None else Timestamp(last),
             snaplen=self._reader.snaplen or None,
             truncated_frames=self._truncated,
             interface_drops=self._reader.interface_drops,

@@ -17,6 +17,8 @@ from sshpcap.version import VERSION
 _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
+    "slice": "slice",
+    "ticket": "ticket",
     "explain": "explain",
     "compat": "compat",
     "schema": "schema",

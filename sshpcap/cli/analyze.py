@@ -14,17 +14,22 @@ from sshpcap.cli.common import (
     NO_COLOR,
     OUTPUT,
     PORTS,
+    TIME,
     encoding,
+    every_frame,
     finish,
     output_to,
     read,
+    refuse_pipe,
     wants_color,
+    wide,
     width,
 )
 from sshpcap.cli.known import address, read_known
 
 if TYPE_CHECKING:
-    from sshpcap.model import Report, Session
+    from sshpcap.model import Report, Session, TimelineEntry
+    from sshpcap.report.clock import TimeMode
     from sshpcap.report.view import Options
 
 
@@ -34,10 +39,10 @@ if TYPE_CHECKING:
     "-f",
     "--format",
     "form",
-    type=click.Choice(("text", "json", "ndjson")),
+    type=click.Choice(("text", "json", "ndjson", "markdown", "plain", "html")),
     default="text",
     show_default=True,
-    help="text for people, one JSON document, or one session a line.",
+    help="text for the terminal; one JSON document, or one session a line; for a ticket Markdown, plain text or HTML.",
 )
 @OUTPUT
 @PORTS
@@ -51,6 +56,9 @@ if TYPE_CHECKING:
     help="Tell connection N in full, failed or not; repeatable.",
 )
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
+@TIME
+@click.option("--summary", is_flag=True, help="Group the connections by cause instead of telling each.")
+@click.option("-v", "--verbose", is_flag=True, help="In timelines show every frame (reads the capture twice).")
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
 @click.option(
     "--fail-on",
@@ -84,6 +92,9 @@ def analyze(
     ports: tuple[int, ...],
     connections: tuple[int, ...],
     hosts: tuple[str, ...],
+    time: "TimeMode",
+    summary: bool,
+    verbose: bool,
     failures: bool,
     fail_on: str | None,
     client_said: str | None,
@@ -98,11 +109,16 @@ def analyze(
     """  # fmt: skip
     from sshpcap.report.view import Options
 
-    options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)))
+    if verbose:
+        refuse_pipe(captures)
+    options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
+                      time=time, summary=summary)  # fmt: skip
     known = read_known(known_hosts, names)
     with output_to(output, form) as out:
+        options = options._replace(width=wide(out, form))
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
-        report = read(captures, ports, page.ended if _streams(captures, form, connections) else None, known)
+        streams = not summary and _streams(captures, form, connections)
+        report = read(captures, ports, page.ended if streams else None, known)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
         if missing:
             raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
@@ -110,7 +126,7 @@ def analyze(
             from sshpcap.rules.said import rank
 
             report = msgspec.structs.replace(report, client_said=rank(report, client_said))
-        page.whole(report)
+        page.whole(report, every_frame(captures, report, options) if verbose else {})
     finish(report, fail_on)
 
 
@@ -136,14 +152,17 @@ class _Page:
             self._out.write(machine.line(session))
         else:
             self._out.write(
-                terminal.render_one(session, width=width(self._out), color=self._color, encoding=encoding(self._out))
+                terminal.render_one(
+                    session, self._options, width=width(self._out), color=self._color, encoding=encoding(self._out)
+                )
             )
         self._out.flush()
 
-    def whole(self, report: "Report") -> None:
-        """Show the report; what was shown before is not told again."""
+    def whole(self, report: "Report", minor: "dict[int, tuple[TimelineEntry, ...]]") -> None:
+        """Show the report, with `minor` rows in its timelines; what was shown before is not told again."""
         from sshpcap.report import FORMATS
 
+        self._options = self._options._replace(minor=minor)
         if self._form != "text":
             left = [session for session in report.sessions if session not in self._told]
             chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report
@@ -160,7 +179,7 @@ class _Page:
 
 def _streams(captures: tuple[str, ...], form: str, connections: tuple[int, ...]) -> bool:
     """Results are shown as connections end: from a pipe, unless one document or certain connections are asked for."""
-    if form == "json" or connections or len(captures) != 1:
+    if form not in ("text", "ndjson") or connections or len(captures) != 1:
         return False
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode if captures[0] == "-" else os.stat(captures[0]).st_mode

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
-    from sshpcap.model import Report, Session
+    from sshpcap.model import Report, Session, TimelineEntry
+    from sshpcap.report.view import Options
     from sshpcap.ssh.known_hosts import KnownHosts
 
 EXIT_FINDING: Final = 1
@@ -19,6 +20,7 @@ EXIT_UNREADABLE: Final = 2
 EXIT_INTERNAL: Final = 70
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_EMAIL_COLUMNS: Final = 76
 _PROGRESS_BYTES: Final = 64 << 20
 
 CAPTURES: Final = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE…")
@@ -29,6 +31,10 @@ PORTS: Final = click.option(
 OUTPUT: Final = click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
 )
+TIME: Final = click.option(
+    "--time", type=click.Choice(("relative", "utc", "local")), default="relative", show_default=True,
+    help="Show times as seconds since the connection began, in UTC, or in local time (TZ); durations are always there.",
+)  # fmt: skip
 NO_COLOR: Final = click.option(
     "--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same)."
 )
@@ -58,6 +64,21 @@ def read(
         report = analyzer.finish(source.describe())
     sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
     return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
+
+
+def every_frame(
+    captures: tuple[str, ...], report: "Report", options: "Options"
+) -> "dict[int, tuple[TimelineEntry, ...]]":
+    """Rows for every frame of the connections that are told in full; reads the captures again."""
+    from sshpcap import limits
+    from sshpcap.capture import Captures
+    from sshpcap.excerpt import find
+    from sshpcap.excerpt.rows import minor_rows
+    from sshpcap.report.view import told_in_full
+
+    sessions = told_in_full(report, options)[: limits.SHOWN_DETAILS]
+    with Captures(captures) as source:
+        return minor_rows(find(source.blocks(), sessions))
 
 
 def finish(report: "Report", fail_on: str | None) -> None:
@@ -92,6 +113,11 @@ def width(out: IO[str]) -> int | None:
     return None if out.isatty() else 100
 
 
+def wide(out: IO[str], form: str) -> int:
+    """Columns of a format that is made of lines: those that were asked for, or what e-mail shows without wrapping."""
+    return width(out) or 100 if os.environ.get("COLUMNS", "").isdigit() or form == "text" else _EMAIL_COLUMNS
+
+
 @contextmanager
 def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
     """Standard output, or a file that is only there when it is whole."""
@@ -119,6 +145,28 @@ def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
     finally:
         if os.path.exists(draft):
             os.remove(draft)
+
+
+@contextmanager
+def binary_to(path: str) -> Iterator[IO[bytes]]:
+    """A file of octets that is only there when it is whole."""
+    draft = f"{path}.part"
+    try:
+        with open(draft, "wb") as file:
+            yield file
+        os.replace(draft, path)
+    except OSError as error:
+        raise click.FileError(path, hint=error.strerror or str(error)) from None
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
+
+
+def refuse_pipe(captures: tuple[str, ...]) -> None:
+    """For what reads the captures twice. Raises click.UsageError for standard input and pipes."""
+    for path in captures:
+        if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
+            raise click.UsageError("this reads the capture twice: save it to a file first")
 
 
 @contextmanager

@@ -32,7 +32,12 @@ from sshpcap.tcp.vantage import vantage
 def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
     """What is missing of this connection."""
     syn_seen = any(side.syn_seen for side in recorder.directions)
-    truncated = any(voice.assembled.snapped for voice in dialogue.voices)
+    truncated = any(
+        # Nobody reads what is encrypted, or what begins in the middle of a connection.
+        start < voice.cut_to or (voice.state is not State.ENCRYPTED and (syn_seen or voice.spoken))
+        for voice in dialogue.voices
+        for start, _ in voice.assembled.snapped
+    )
     limit_hit = any(
         side.stream.limit_hit and voice.state is not State.ENCRYPTED
         for side, voice in zip(recorder.directions, dialogue.voices, strict=True)

@@ -31,6 +31,7 @@ class Capture(Value, frozen=True):
     """Captured octets of all frames."""
     first_time: Timestamp | None
     last_time: Timestamp | None
+    """Of the last frame, or the end of capturing where the format tells that it was later (isb_endtime)."""
     snaplen: int | None
     """Longest captured frame as the file declares it; None for no limit."""
     truncated_frames: int

@@ -23,7 +23,7 @@ from sshpcap.net.encapsulation import (
     Header,
     llc_snap,
 )
-from sshpcap.net.fragments import Fragments
+from sshpcap.net.fragments import Fragments, Key
 from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.segments import read_segment
 
@@ -82,12 +82,15 @@ class Decoder:
 
     def __init__(self) -> None:
         self.fragments = Fragments()
+        self.fragment_key: Key | None = None
+        """Of which datagram the last frame was a fragment; None if it was none."""
 
     def decode(self, frame: int, time: int, octets: memoryview, link_type: int, original: int | None = None) -> Decoded:
         """What a frame carries, and the innermost TCP segment or ICMP error where it has one. Never raises.
 
         `original` is how many octets the frame had on the link; without it the lengths of the IP header are believed.
         """
+        self.fragment_key = None
         link = LINK_TYPES.get(link_type)
         network = link.unwrap(octets) if link else None
         if network is None:
@@ -139,7 +142,7 @@ class Decoder:
     def _whole(self, part: _Packet, fragment: tuple[int, int, bool], time: int) -> _Packet | None:
         """The packet that a fragment completes."""
         ip_id, offset, more = fragment
-        key = (part.source, part.destination, part.protocol, ip_id)
+        key = self.fragment_key = (part.source, part.destination, part.protocol, ip_id)
         whole = self.fragments.add(key, time, offset, part.body, part.length, more=more)
         return None if whole is None else part._replace(body=whole.octets, length=whole.length, fragment=None)
 

@@ -6,17 +6,19 @@ Pure: values in, lines out.
 from collections.abc import Iterable
 from typing import Final
 
-from sshpcap.model import Capture, Notice, Report, Timestamp
+from sshpcap.model import Capture, Notice, Report
 from sshpcap.net.link import link_name
+from sshpcap.report.clock import Clock
 
 
-def capture_line(capture: Capture) -> str:
+def capture_line(capture: Capture, clock: Clock | None = None) -> str:
     """What one capture is, in a line."""
     parts = [capture.format + (f" in {capture.compression}" if capture.compression else "")]
     parts += [", ".join(link_name(number) for number in capture.link_types)] if capture.link_types else []
     parts.append(f"{capture.frames:,} frame{'' if capture.frames == 1 else 's'}")
     if capture.first_time is not None and capture.last_time is not None:
-        parts.append(f"{seconds(capture.last_time.ns - capture.first_time.ns)} from {moment(capture.first_time.ns)}")
+        begin = (clock or Clock()).moment(capture.first_time.ns)
+        parts.append(f"{seconds(capture.last_time.ns - capture.first_time.ns)} from {begin}")
     name = "standard input" if capture.path == "-" else capture.path
     return f"{name}: {', '.join(parts)}"
 
@@ -133,4 +135,4 @@ def seconds(ns: int) -> str:
 
 def moment(ns: int) -> str:
     """A moment in UTC, to the millisecond."""
-    return str(Timestamp(ns))[:23].replace("T", " ") + " UTC"
+    return Clock().moment(ns)

@@ -6,7 +6,8 @@ Markup is off for everything: text is put into `Text` objects after `view.safe`,
 from io import StringIO
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Group as Lines
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
@@ -14,12 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from sshpcap.model import Report, Session
+from sshpcap.report import ladder
+from sshpcap.report.clock import Clock
+from sshpcap.report.plain import ascii_text
 from sshpcap.report.quality import quality
-from sshpcap.report.view import Detail, Options, SlotRow, Step, Told, Tone, View, one, safe, view
+from sshpcap.report.summary import Group
+from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, safe, view
 
 _STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
-_ARROWS: Final = {"client": "client ─▶", "server": "◀─ server", "network": "✶ network", "none": ""}
-_ASCII_ARROWS: Final = {"client": "client ->", "server": "<- server", "network": "* network", "none": ""}
 _EXPLAIN: Final = "sshpcap explain"
 
 
@@ -42,7 +45,7 @@ def render(
     return _draw(view(report, options), width=width, color=color, encoding=encoding)
 
 
-def _draw(what: View | Group, *, width: int | None, color: bool, encoding: str) -> str:
+def _draw(what: View | Lines, *, width: int | None, color: bool, encoding: str) -> str:
     out = _Page(encoding)
     console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, emoji=False,
                       markup=False, legacy_windows=False)  # fmt: skip
@@ -68,24 +71,25 @@ def render_info(report: Report, *, width: int | None = None, color: bool = False
             _heading("What this capture does not allow to conclude"),
             *(_item(text, "!") for text in judged.forbids),
         ]
-    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
+    return _draw(Lines(*parts), width=width, color=color, encoding=encoding)
 
 
-def render_one(session: Session, *, width: int | None = None, color: bool = False, encoding: str = "utf-8") -> str:
+def render_one(
+    session: Session, options: Options, *, width: int | None = None, color: bool = False, encoding: str = "utf-8"
+) -> str:
     """One connection, as it is shown when it has ended while the capture goes on."""
-    row, detail = one(session)
+    row, detail = one(session, options)
     line = _text(f"{row.number}  {row.client} → {row.server}  {row.stage}  ")
     line.append_text(_text(row.outcome, _STYLES[row.tone]))
     line.append_text(_text(f"  {row.why}"))
     parts: list[RenderableType] = [line]
     if detail is not None:
-        parts += [_detail(detail, plain=not encoding.lower().startswith("utf")), Text()]
-    return _draw(Group(*parts), width=width, color=color, encoding=encoding)
+        parts += [_detail(detail, Clock(options.time)), Text()]
+    return _draw(Lines(*parts), width=width, color=color, encoding=encoding)
 
 
 def show(console: Console, shown: View) -> None:
     """Print a view."""
-    plain = not (console.encoding or "").lower().startswith("utf")
     for line in shown.header:
         console.print(_text(line, "bold"))
     for line in shown.notices:
@@ -94,13 +98,18 @@ def show(console: Console, shown: View) -> None:
         console.print()
         console.print(_text(shown.nothing))
         return
+    for group in shown.groups:
+        console.print()
+        console.print(_group(group))
+    if shown.groups:
+        return
     console.print()
     console.print(_connections(shown))
     if shown.rows_left_out:
         console.print(_text(f"… and {shown.rows_left_out:,} more connections (--format json has all)", "dim"))
     for detail in shown.details:
         console.print()
-        console.print(_detail(detail, plain=plain))
+        console.print(_detail(detail, shown.clock))
     if shown.details_left_out:
         console.print()
         console.print(_text(f"… and {shown.details_left_out:,} more to be told: --connection N shows one", "dim"))
@@ -108,6 +117,12 @@ def show(console: Console, shown: View) -> None:
 
 def _text(text: str, style: str = "") -> Text:
     return Text(safe(text), style=style)
+
+
+def _group(group: Group) -> RenderableType:
+    head = _text(f"{group.connections:,} × {group.title}   ", "bold")
+    head.append_text(_text(group.outcome, "dim"))
+    return Lines(head, Padding(_named(group.facts), (0, 0, 0, 2)))
 
 
 def _connections(shown: View) -> Table:
@@ -125,22 +140,22 @@ def _connections(shown: View) -> Table:
     return table
 
 
-def _detail(detail: Detail, *, plain: bool) -> RenderableType:
+def _detail(detail: Detail, clock: Clock) -> RenderableType:
     style = _STYLES[detail.tone]
     parts: list[RenderableType] = [
         Rule(_text(detail.title, "bold"), align="left", style="dim"),
         Panel(_text(detail.verdict), title=_text(detail.outcome, style), title_align="left", border_style=style),
-        _facts(detail),
+        _named(detail.facts),
     ]
     if detail.slots:
         parts += [_heading("Negotiation"), _negotiation(detail.slots)]
-    parts += [_heading("Timeline"), _timeline(detail.steps, plain=plain)]
+    parts += [_heading("Timeline"), _Ladder(detail, clock)]
     if detail.reasoning:
         parts += [_heading("Who closed it")]
         parts += [_item(sentence) for sentence in detail.reasoning]
     for told in detail.findings:
         parts += _finding(told)
-    return Group(*parts)
+    return Lines(*parts)
 
 
 def _heading(text: str) -> RenderableType:
@@ -155,11 +170,11 @@ def _item(text: str, mark: str = "•") -> RenderableType:
     return table
 
 
-def _facts(detail: Detail) -> Table:
+def _named(facts: tuple[tuple[str, str], ...]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in detail.facts:
+    for name, value in facts:
         table.add_row(_text(name), _text(value))
     return table
 
@@ -174,7 +189,7 @@ def _negotiation(slots: tuple[SlotRow, ...]) -> RenderableType:
         table.add_row(_text(slot.name), _text(slot.result, _STYLES[slot.tone]), _text(slot.reason))
         if slot.client_offer or slot.server_offer:
             offers.append(_offers(slot))
-    return Padding(Group(table, *offers), (0, 0, 0, 2))
+    return Padding(Lines(table, *offers), (0, 0, 0, 2))
 
 
 def _offers(slot: SlotRow) -> RenderableType:
@@ -187,24 +202,38 @@ def _offers(slot: SlotRow) -> RenderableType:
     return Padding(table, (1, 0, 0, 0))
 
 
-def _timeline(steps: tuple[Step, ...], *, plain: bool) -> Table:
-    arrows = _ASCII_ARROWS if plain else _ARROWS
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("frame", justify="right", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("after", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=9)
-    table.add_column("", overflow="fold", ratio=1)
-    for step in steps:
-        style = "bold red" if step.decisive else "dim" if step.sender == "none" else ""
-        table.add_row(
-            _text(step.frame, style),
-            _text(step.time, style),
-            _text(step.delta, "yellow" if step.waited else "dim"),
-            _text(arrows[step.sender], style),
-            _text(step.text, style),
-        )
-    return table
+class _Ladder:
+    """The timeline, as wide as the console, in the signs that it can show."""
+
+    def __init__(self, detail: Detail, clock: Clock) -> None:
+        self._detail = detail
+        self._clock = clock
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        glyphs = ladder.ASCII if options.ascii_only else ladder.UNICODE
+        clean = ascii_text if options.ascii_only else safe
+        steps = [step._replace(text=clean(step.text), delta=clean(step.delta)) for step in self._detail.steps]
+        for line in ladder.draw(steps, self._detail.ends, options.max_width, glyphs, self._clock.column):
+            yield _ladder_line(line)
+        meaning = ladder.legend(steps, glyphs)
+        if meaning:
+            yield Text()
+            yield _text(meaning, "dim")
+
+
+def _ladder_line(line: ladder.Line) -> Text:
+    step = line.step
+    if step is None:
+        return _text(f"{line.before} {line.mark} {line.body}", "dim")
+    style = "bold red" if step.decisive else "yellow" if step.gap or step.again or step.lost else ""
+    style = "dim" if step.minor or (step.sender == "none" and not step.gap) else style
+    head = len(line.before) - len(step.delta)
+    drawn = _text(line.before[:head], style)
+    drawn.append_text(_text(line.before[head:], "yellow" if step.waited else "dim"))
+    drawn.append_text(_text(f" {line.mark} ", style))
+    drawn.append_text(_text(line.body, style))
+    drawn.no_wrap = True
+    return drawn
 
 
 def _finding(told: Told) -> list[RenderableType]:
@@ -217,10 +246,10 @@ def _finding(told: Told) -> list[RenderableType]:
     if finding.causes:
         parts.append(_label("Possible causes, most likely first"))
         parts += [_item(cause, f"{place}.") for place, cause in enumerate(finding.causes, start=1)]
-    if finding.remedies:
-        parts.append(_label("What to do"))
-        for remedy in finding.remedies:
-            parts.append(_item(f"{remedy.side}: {remedy.action}", "→"))
+    for side, remedies in told.actions:
+        parts.append(_label(f"What to do, {side}"))
+        for remedy in remedies:
+            parts.append(_item(remedy.action, "→"))
             if remedy.command:
                 lines = remedy.command.split("\n")
                 parts += [_item(line, "" if place else "$") for place, line in enumerate(lines)]

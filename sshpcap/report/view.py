@@ -3,12 +3,16 @@
 A format decides how things look; what is said, in which order and with which numbers, is decided here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Authentication, Finding, Negotiation, Party, Report, Session, Slot, TimelineEntry
-from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices, seconds
+from sshpcap.model import Authentication, Finding, Negotiation, Party, Remedy, Report, Session, Slot, TimelineEntry
+from sshpcap.report.clock import Clock, TimeMode
+from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
+from sshpcap.report.ladder import Step, awaited_words, steps
+from sshpcap.report.summary import Group, groups
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
@@ -42,6 +46,14 @@ class Options(NamedTuple):
     """Only connections with one of these addresses."""
     told: frozenset[int] = frozenset()
     """These were told in full already, when they ended."""
+    time: TimeMode = "relative"
+    """How moments are shown."""
+    width: int = 78
+    """Columns, for formats that are made of lines."""
+    summary: bool = False
+    """Groups by cause instead of connections."""
+    minor: Mapping[int, tuple[TimelineEntry, ...]] = MappingProxyType({})
+    """Rows for frames that the timelines leave out, by connection: what `--verbose` adds."""
 
 
 class Row(NamedTuple):
@@ -68,30 +80,22 @@ class SlotRow(NamedTuple):
     """Offers are filled only where there was no match."""
 
 
-class Step(NamedTuple):
-    """A row of the timeline."""
-
-    frame: str
-    time: str
-    delta: str
-    sender: Literal["client", "server", "network", "none"]
-    text: str
-    decisive: bool
-    waited: bool
-    """The delta is long enough to be looked at."""
-
-
 class Told(NamedTuple):
     """A finding, with the messages that the programs of this connection print."""
 
     finding: Finding
     messages: tuple[tuple[str, str], ...]
+    actions: tuple[tuple[str, tuple[Remedy, ...]], ...]
+    """What to do, by side."""
 
 
 class Detail(NamedTuple):
     """A connection told in full."""
 
+    number: int
     title: str
+    ends: tuple[str, str]
+    """Client and server, for the ladder."""
     outcome: str
     tone: Tone
     verdict: str
@@ -113,6 +117,9 @@ class View(NamedTuple):
     rows_left_out: int
     details: tuple[Detail, ...]
     details_left_out: int
+    groups: tuple[Group, ...]
+    """With `--summary`; rows and details are empty then."""
+    clock: Clock
 
 
 def view(report: Report, options: Options | None = None) -> View:
@@ -120,22 +127,32 @@ def view(report: Report, options: Options | None = None) -> View:
     options = options or Options()
     chosen = select(report.sessions, options)
     rows = sorted(chosen, key=lambda s: (_order(s), s.index))
-    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
-    told = [s for s in wanted if s.index not in options.told]
+    clock = Clock(options.time)
+    wanted = () if options.summary else told_in_full(report, options)
+    rows = [] if options.summary else rows
     return View(
-        header=tuple(capture_line(capture) for capture in report.captures),
+        header=tuple(capture_line(capture, clock) for capture in report.captures),
         notices=(*client_said(report), *(notice_line(n) for n in notices(report))),
         nothing=nothing(report, len(chosen)),
         rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
         rows_left_out=max(0, len(rows) - limits.SHOWN_CONNECTIONS),
-        details=tuple(_detail(s) for s in told[: limits.SHOWN_DETAILS]),
-        details_left_out=max(0, len(told) - limits.SHOWN_DETAILS),
+        details=tuple(_detail(s, options) for s in wanted[: limits.SHOWN_DETAILS]),
+        details_left_out=max(0, len(wanted) - limits.SHOWN_DETAILS),
+        groups=groups(chosen, clock) if options.summary else (),
+        clock=clock,
     )
 
 
-def one(session: Session) -> tuple[Row, Detail | None]:
+def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
+    """The connections that are told in full, failures first: those asked for, or those that did not go well."""
+    rows = sorted(select(report.sessions, options), key=lambda s: (_order(s), s.index))
+    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
+    return tuple(s for s in wanted if s.index not in options.told)
+
+
+def one(session: Session, options: Options) -> tuple[Row, Detail | None]:
     """A connection by itself: its row, and the whole story if it did not go well."""
-    return _row(session), _detail(session) if _order(session) < 2 else None
+    return _row(session), _detail(session, options) if _order(session) < 2 else None
 
 
 def select(sessions: Iterable[Session], options: Options) -> tuple[Session, ...]:
@@ -197,18 +214,26 @@ def _agreed(negotiation: Negotiation | None) -> str | None:
     return ", ".join(name for name in names if name)
 
 
-def _detail(session: Session) -> Detail:
+def _detail(session: Session, options: Options) -> Detail:
     return Detail(
+        number=session.index,
+        ends=(endpoint(session.client), endpoint(session.server)),
         title=f"Connection {session.index}   {endpoint(session.client)} → {endpoint(session.server)}",
         outcome=outcome_words(session),
         tone=_tone(session),
         verdict=session.verdict.summary,
         facts=tuple(_facts(session)),
         slots=_slots(session.negotiation),
-        steps=tuple(_steps(session)),
+        steps=steps(session, Clock(options.time), options.minor.get(session.index, ())),
         reasoning=session.close.reasoning,
-        findings=tuple(Told(finding, _printed(session, finding)) for finding in session.findings),
+        findings=tuple(Told(f, _printed(session, f), _by_side(f)) for f in session.findings),
     )
+
+
+def _by_side(finding: Finding) -> tuple[tuple[str, tuple[Remedy, ...]], ...]:
+    """What to do, under the side that can do it, in the order in which the sides first appear."""
+    sides = dict.fromkeys(remedy.side for remedy in finding.remedies)
+    return tuple((side, tuple(remedy for remedy in finding.remedies if remedy.side == side)) for side in sides)
 
 
 def _without_identification(party: Party) -> str:
@@ -280,11 +305,9 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     cover = session.coverage
     if cover.conflict_frame is not None:
         yield "conflict", f"frame {cover.conflict_frame} has other octets for a place that was sent before"
-    seen_whole = not (cover.midstream or cover.one_sided or cover.gaps or cover.truncated_by_snaplen)
-    if session.awaited is not None and session.verdict.cause in _ABOUT_WAITING and seen_whole:
-        waiting = session.awaited
-        whose = "" if waiting.party == "unknown" else f" of the {waiting.party}"
-        yield "next step", f"{waiting.what.removeprefix('its ')}{whose}, awaited since frame {waiting.since_frame}"
+    wanted = awaited_words(session)
+    if session.awaited is not None and wanted and session.verdict.cause in _ABOUT_WAITING:
+        yield "next step", f"{wanted}, awaited since frame {session.awaited.since_frame}"
     yield "Wireshark", session.wireshark_filter
 
 
@@ -324,27 +347,6 @@ def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
     offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
     reason = f"{slot.reason}; {slot.concern}" if slot.concern else slot.reason
     return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
-
-
-_LONG_NS: Final = 1_000_000_000
-
-
-def _steps(session: Session) -> Iterable[Step]:
-    start = session.timeline[0].time.ns if session.timeline else 0
-    for entry in session.timeline:
-        yield _step(entry, start)
-
-
-def _step(entry: TimelineEntry, start: int) -> Step:
-    return Step(
-        frame="" if entry.frame is None else str(entry.frame),
-        time=f"{(entry.time.ns - start) / 1e9:.6f}",
-        delta=seconds(entry.delta.ns),
-        sender=entry.sender,
-        text=entry.text,
-        decisive=entry.decisive,
-        waited=entry.delta.ns >= _LONG_NS,
-    )
 
 
 def safe(text: str) -> str:

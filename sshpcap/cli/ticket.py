@@ -1,0 +1,114 @@
+"""`sshpcap ticket`: everything that a ticket needs, in a directory or a zip archive."""
+
+import hashlib
+import io
+import os
+import shlex
+import zipfile
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from sshpcap.cli.common import CAPTURES, CONTEXT, PORTS, TIME, every_frame, finish, read, refuse_pipe
+
+if TYPE_CHECKING:
+    from sshpcap.model import Report
+    from sshpcap.report.clock import TimeMode
+    from sshpcap.report.view import Options
+
+_WIDTH: Final = 100
+_NO_DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same bundle has the same octets
+
+
+@click.command(context_settings=CONTEXT)
+@CAPTURES
+@click.option("-o", "--output", required=True, metavar="DIR|FILE.zip", help="A new directory, or a zip archive.")
+@PORTS
+@click.option("-c", "--connection", "connections", multiple=True, type=click.IntRange(1), metavar="N",
+              help="Only connection N; repeatable.")  # fmt: skip
+@TIME
+def ticket(
+    captures: tuple[str, ...], output: str, ports: tuple[int, ...], connections: tuple[int, ...], time: "TimeMode"
+) -> None:
+    """Make a bundle for a ticket: reports, timelines, the frames that matter, and what is still missing.
+
+    It holds report.html, report.md, timeline.txt (every frame), report.json, handshake.pcapng (nothing encrypted) and
+    checklist.md.
+    """
+    from sshpcap.report.view import Options
+
+    refuse_pipe(captures)
+    if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
+        raise click.UsageError(f"{output} is there already")
+    report = read(captures, ports, None)
+    missing = sorted(set(connections) - {session.index for session in report.sessions})
+    if missing:
+        raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+    options = Options(connections=frozenset(connections), time=time, width=_WIDTH)
+    files = contents(report, captures, options, output)
+    try:
+        _write(files, output)
+    except OSError as error:
+        raise click.FileError(output, hint=error.strerror or str(error)) from None
+    click.echo(f"{output}: {', '.join(files)}", err=True)
+    finish(report, None)
+
+
+def contents(report: "Report", captures: tuple[str, ...], options: "Options", output: str) -> dict[str, bytes]:
+    """The files of a bundle by name. Paths are left out of it: only the names of the files are shown."""
+    from sshpcap.cli.slice import write
+    from sshpcap.report import FORMATS, plain
+    from sshpcap.report.checklist import checklist
+    from sshpcap.report.markdown import bundle_page
+
+    named = tuple(msgspec.structs.replace(capture, path=os.path.basename(capture.path)) for capture in report.captures)
+    shown = msgspec.structs.replace(report, captures=named)
+    slice_file = io.BytesIO()
+    write(shown, captures, options.connections, slice_file)
+    every = options._replace(minor=every_frame(captures, report, options))
+    words = [
+        "sshpcap",
+        "ticket",
+        *(os.path.basename(path.rstrip("/")) for path in captures),
+        "-o",
+        os.path.basename(output),
+    ]
+    for number in sorted(options.connections):
+        words += ["--connection", str(number)]
+    page = bundle_page(
+        checklist(shown, options),
+        command=shlex.join(words),
+        originals=[(os.path.basename(path), *_checksum(path)) for path in _files(captures)],
+    )
+    return {
+        "report.html": FORMATS["html"](shown, options).encode(),
+        "report.md": FORMATS["markdown"](shown, options).encode(),
+        "timeline.txt": plain.timeline(shown, every).encode(),
+        "report.json": FORMATS["json"](shown, options).encode(),
+        "handshake.pcapng": slice_file.getvalue(),
+        "checklist.md": page.encode(),
+    }
+
+
+def _files(captures: tuple[str, ...]) -> list[str]:
+    from sshpcap.capture.merge import expand
+
+    return expand(captures)[0]
+
+
+def _checksum(path: str) -> tuple[int, str]:
+    with open(path, "rb") as file:
+        return os.path.getsize(path), hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(files: dict[str, bytes], output: str) -> None:
+    if not output.endswith(".zip"):
+        os.makedirs(output, exist_ok=True)
+        for name, octets in files.items():
+            with open(os.path.join(output, name), "xb") as file:
+                file.write(octets)
+        return
+    with zipfile.ZipFile(output, "x", zipfile.ZIP_DEFLATED) as archive:
+        for name, octets in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), octets, zipfile.ZIP_DEFLATED)
