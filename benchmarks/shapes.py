@@ -193,7 +193,9 @@ def _syns(count: int, span: int) -> Iterator[list[Frame]]:
 
 # --- other traffic ---------------------------------------------------------------------------------------------------
 
-_KINDS: Final = ("tls", "tls", "tls", "tls-ack", "tls-ack", "quic", "quic", "dns", "arp", "ping")
+_KINDS: Final = ("tls", "tls", "tls", "tls", "tls", "quic", "quic", "dns", "arp", "ping")
+_AT_ONCE: Final = 1000
+_FRAMES_EACH: Final = 100
 
 
 def _other(count: int, span: int) -> Iterator[list[Frame]]:
@@ -201,11 +203,13 @@ def _other(count: int, span: int) -> Iterator[list[Frame]]:
     gap = span // count
     for first in range(0, count, 10 * _RUN):
         size = min(10 * _RUN, count - first)
+        number = first + np.arange(size, dtype=np.int64)
+        kinds = number % len(_KINDS)
         frames: list[Frame] = []
-        for place, kind in enumerate(_KINDS):
-            number = first + np.arange(place, size, len(_KINDS), dtype=np.int64)
-            times = (_BEGIN + number * gap).tolist()
-            frames += zip(times, split(_MAKERS[kind](number, noise)), strict=True)
+        for kind, maker in _MAKERS.items():
+            chosen = number[np.isin(kinds, [place for place, name in enumerate(_KINDS) if name == kind])]
+            for rows, octets in maker(chosen, noise):
+                frames += zip((_BEGIN + rows * gap).tolist(), split(octets), strict=True)
         frames.sort(key=lambda frame: frame[0])
         yield frames
 
@@ -228,35 +232,46 @@ def _noise(rows: Rows, at: int, number: Numbers, noise: Rows) -> None:
     rows[:, at:] = noise[start[:, None] + np.arange(rows.shape[1] - at)]
 
 
-def _tls(number: Numbers, noise: Rows) -> Rows:
-    """Application data of TLS: one record a segment."""
-    payload = 1200
-    rows = _tcp(number, payload)
-    _noise(rows, 54, number, noise)
-    rows[:, 54:57] = (0x17, 0x03, 0x03)
-    put(rows, 57, 2, np.full(len(number), payload - 5))
-    seal(rows)
-    return rows
+Made = Iterator[tuple[Numbers, Rows]]
 
 
-def _tls_ack(number: Numbers, _: Rows) -> Rows:
-    rows = _tcp(number, 0)
-    seal(rows)
-    return rows
+def _tls(number: Numbers, noise: Rows) -> Made:
+    """TLS connections, a thousand at once, of a hundred frames each: opened, asked, answered, acknowledged."""
+    turn = number // len(_KINDS) * 5 + number % len(_KINDS)
+    flow = turn % _AT_ONCE + turn // (_AT_ONCE * _FRAMES_EACH) * _AT_ONCE
+    step = turn // _AT_ONCE % _FRAMES_EACH
+    talks = step % 5
+    syn, opened = step == 0, step == 1
+    said = (step // 5 - 1) * 3 * 1200 + np.maximum(talks - 1, 0) * 1200  # octets of the server before this frame
+    for chosen, by_client, flags, payload in (
+        (syn, True, 0x02, 0), (opened, False, 0x12, 0), (step == 2, True, 0x10, 0), (step == 3, True, 0x18, 517),
+        (step == 4, False, 0x10, 0), ((step > 4) & (talks == 0), True, 0x10, 0), ((step > 4) & (talks > 0) & (talks < 4),
+        False, 0x18, 1200), ((step > 4) & (talks == 4), True, 0x10, 0),
+    ):  # fmt: skip
+        which = np.flatnonzero(chosen)
+        if not len(which):
+            continue
+        rows = _ip(number[which], 20 + payload, 6)
+        client, server = (10 << 24) + (99 << 16) + flow[which] % 20_000, (198 << 24 | 51 << 16) + flow[which] % 500
+        mine = np.where(step[which] > 3, 518, np.where(step[which] > 0, 1, 0))
+        theirs = np.where(step[which] > 4, 1 + said[which], np.where(step[which] > 1, 1, 0))
+        place = (26, 30, 34, 36, 38, 42) if by_client else (30, 26, 36, 34, 42, 38)
+        for at, size, value in zip(place, (4, 4, 2, 2, 4, 4), (client, server, 32_768 + flow[which] % 28_000,
+                                   np.full(len(which), 443), mine, theirs), strict=True):  # fmt: skip
+            put(rows, at, size, value)
+        if flags == 0x02:
+            rows[:, 42:46] = 0
+        rows[:, 46], rows[:, 47] = 0x50, flags
+        put(rows, 48, 2, np.full(len(which), 501))
+        if payload:
+            _noise(rows, 54, number[which], noise)
+            rows[:, 54:57] = (0x16 if by_client else 0x17, 0x03, 0x03)
+            put(rows, 57, 2, np.full(len(which), payload - 5))
+        seal(rows)
+        yield number[which], rows
 
 
-def _tcp(number: Numbers, payload: int) -> Rows:
-    rows = _ip(number, 20 + payload, 6)
-    put(rows, 34, 2, 32_768 + number // 200 % 20_000)
-    put(rows, 36, 2, np.full(len(number), 443))
-    put(rows, 38, 4, number * 1200 % (1 << 32))
-    put(rows, 42, 4, number % 10 + 1)
-    rows[:, 46], rows[:, 47] = 0x50, 0x10
-    put(rows, 48, 2, np.full(len(number), 501))
-    return rows
-
-
-def _quic(number: Numbers, noise: Rows) -> Rows:
+def _quic(number: Numbers, noise: Rows) -> Made:
     rows = _ip(number, 8 + 900, 17)
     put(rows, 34, 2, 32_768 + number // 200 % 20_000)
     put(rows, 36, 2, np.full(len(number), 443))
@@ -264,10 +279,10 @@ def _quic(number: Numbers, noise: Rows) -> Rows:
     _noise(rows, 42, number, noise)
     rows[:, 42] = 0x41
     seal(rows)
-    return rows
+    yield number, rows
 
 
-def _dns(number: Numbers, _: Rows) -> Rows:
+def _dns(number: Numbers, _: Rows) -> Made:
     question = bytes.fromhex("0000 0100 0001 0000 0000 0000") + b"\x03www\x07example\x03com\x00\x00\x01\x00\x01"
     rows = _ip(number, 8 + len(question), 17)
     put(rows, 34, 2, 32_768 + number % 28_000)
@@ -276,19 +291,19 @@ def _dns(number: Numbers, _: Rows) -> Rows:
     rows[:, 42:] = np.frombuffer(question, dtype=np.uint8)
     put(rows, 42, 2, number & 0xFFFF)
     seal(rows)
-    return rows
+    yield number, rows
 
 
-def _arp(number: Numbers, _: Rows) -> Rows:
+def _arp(number: Numbers, _: Rows) -> Made:
     rows = np.zeros((len(number), 60), dtype=np.uint8)
     rows[:, :22] = np.frombuffer(b"\xff" * 6 + _MACS[6:] + bytes.fromhex("0806 0001 0800 06 04 0001"), dtype=np.uint8)
     rows[:, 22:28] = np.frombuffer(_MACS[6:], dtype=np.uint8)
     put(rows, 28, 4, (10 << 24) + (99 << 16) + number % 20_000)
     put(rows, 38, 4, (10 << 24) + (99 << 16) + number % 499)
-    return rows
+    yield number, rows
 
 
-def _ping(number: Numbers, _: Rows) -> Rows:
+def _ping(number: Numbers, _: Rows) -> Made:
     rows = _ip(number, 8 + 56, 1)
     rows[:, 34] = 8
     put(rows, 40, 2, number & 0xFFFF)
@@ -297,9 +312,9 @@ def _ping(number: Numbers, _: Rows) -> Rows:
     for at, words in ((24, total), (36, body)):
         words = (words & 0xFFFF) + (words >> 16)
         put(rows, at, 2, ~((words & 0xFFFF) + (words >> 16)) & 0xFFFF)
-    return rows
+    yield number, rows
 
 
-_MAKERS: Final[dict[str, Callable[[Numbers, Rows], Rows]]] = {
-    "tls": _tls, "tls-ack": _tls_ack, "quic": _quic, "dns": _dns, "arp": _arp, "ping": _ping,
+_MAKERS: Final[dict[str, Callable[[Numbers, Rows], Made]]] = {
+    "tls": _tls, "quic": _quic, "dns": _dns, "arp": _arp, "ping": _ping,
 }  # fmt: skip

@@ -21,7 +21,7 @@ from sshpcap.connection import Connection
 from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
 from sshpcap.interpret import interpret
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
-from sshpcap.net.columns import Shapes, read_columns, segment
+from sshpcap.net.columns import Columns, read_columns, segments
 from sshpcap.net.link import LINK_TYPES, link_name
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.tcp.recorder import Skim
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 SSH_PORT: Final = 22
 
 Pair = tuple[Endpoint, Endpoint]
+Rare = list[tuple[int, Segment | IcmpError]]
+"""What the frames of rare shape of a block carry, with their rows."""
+
+_PIECE: Final = 256
+"""Rows that are looked at one by one before it is asked anew what of them is muted."""
 
 
 class Analyzer:
@@ -74,28 +79,45 @@ class Analyzer:
         shapes = read_columns(block)
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
-        places = np.arange(len(shapes.columns.row), dtype=np.int64)
         rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
-        if self._triage is not None:
-            touched = {(found.source, found.destination) for _, found in rare}
-            places, sums = self._triage.sift(block, shapes.columns, touched)
-            for muted in sums:
-                self._count(muted)
-        self._walk(block, shapes, places, rare)
+        if self._triage is None:
+            self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
+        else:
+            self._sift(block, shapes.columns, rare, self._triage)
 
-    def _walk(
-        self, block: FrameBlock, shapes: Shapes, places: Int64s, rare: list[tuple[int, Segment | IcmpError]]
-    ) -> None:
+    def _sift(self, block: FrameBlock, columns: Columns, rare: Rare, triage: Triage) -> None:
+        """Count what is muted, look at the rest."""
+        places, sums = triage.sift(block, columns, _touched(rare))
+        if len(places) <= _PIECE or triage.empty:
+            self._sifted(block, columns, places, sums, rare)
+            return
+        # Little is muted of this block, perhaps for one FIN in it, or something will be in its course: by pieces.
+        done = 0
+        for first in range(0, len(columns.row), _PIECE):
+            piece = Columns(*(column[first : first + _PIECE] for column in columns))
+            last = int(piece.row[-1]) if first + _PIECE < len(columns.row) else len(block.number)
+            until = done
+            while until < len(rare) and rare[until][0] <= last:
+                until += 1
+            between = rare[done:until]
+            done = until
+            self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
+
+    def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
+        for muted in sums:
+            self._count(muted)
+        self._walk(block, columns, places, rare)
+
+    def _walk(self, block: FrameBlock, columns: Columns, places: Int64s, rare: Rare) -> None:
         """Hand on common and rare frames in the order of the capture."""
-        rows = shapes.columns.row[places].tolist()
         waiting = 0
-        for place, row in zip(places.tolist(), rows, strict=True):
+        for row, found in segments(block, columns, places):
             while waiting < len(rare) and rare[waiting][0] < row:
                 self._take(rare[waiting][1])
                 waiting += 1
-            self._segment(segment(block, shapes.columns, place))
-        for _, found in rare[waiting:]:
-            self._take(found)
+            self._segment(found)
+        for _, unusual in rare[waiting:]:
+            self._take(unusual)
 
     def _take(self, found: Segment | IcmpError) -> None:
         if isinstance(found, Segment):
@@ -355,3 +377,7 @@ class Analyzer:
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:
     return (left, right) if left < right else (right, left)
+
+
+def _touched(rare: Rare) -> set[Pair]:
+    return {(found.source, found.destination) for _, found in rare}
