@@ -144,26 +144,32 @@ class Analyzer:
 
     def _segment(self, found: Segment) -> None:
         pair = _pair(found.source, found.destination)
-        anew = found.flags & (SYN | ACK) == SYN
-        if pair in self._handed_out:
-            if not anew:
-                return
-            del self._handed_out[pair]
-        if pair in self._ignored:
-            if not anew:
-                return
-            self._forget_ignored(pair)
         connection = self._connections.get(pair)
-        if connection is not None and connection.recorder.begins_anew(found):
+        if connection is None:
+            if not self._may_open(pair, found):
+                return
+            connection = self._open(pair, found)
+        elif found.flags & SYN and connection.recorder.begins_anew(found):
             connection.recorder.superseded_by = found.frame
             self._end(pair, connection)
-            connection = None
-        if connection is None:
             connection = self._open(pair, found)
         recorder = connection.recorder
         recorder.add(found)
-        if found.length and not recorder.quiet:
+        if found.length and not recorder.quiet and (connection.candidate or connection.may_settle):
             self._listen(pair, connection, recorder.direction_of(found))
+
+    def _may_open(self, pair: Pair, found: Segment) -> bool:
+        """Whether it is the first segment of a connection: what was set aside begins anew with a SYN only."""
+        anew = found.flags & (SYN | ACK) == SYN
+        if pair in self._handed_out:
+            if not anew:
+                return False
+            del self._handed_out[pair]
+        if pair in self._ignored:
+            if not anew:
+                return False
+            self._forget_ignored(pair)
+        return True
 
     def _listen(self, pair: Pair, connection: Connection, direction: int) -> None:
         """New payload: decide what the connection is, and whether it still matters."""
@@ -177,7 +183,9 @@ class Analyzer:
                 self._ignore(pair)
                 return
             self._number(connection)
-            connection.read_along(1 - direction)
+        if not connection.may_settle:
+            return
+        connection.read_along(1 - direction)
         connection.read_along(direction)
         if connection.settled():
             connection.recorder.quiet = True

@@ -7,8 +7,9 @@ cannot is counted here and never becomes an object. Must not know: connections.
 Fields are loaded with stride-1 views of 16- and 32-bit words: one gather a field, at any octet offset.
 """
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -369,12 +370,17 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
     return keys
 
 
+_new_segment = cast(Callable[[tuple[object, ...]], Segment], partial(tuple.__new__, Segment))
+"""A segment of its fields in order, in half the time that naming them takes."""
+
+
 def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tuple[int, Segment]]:
     """Some rows of the columns as segments, each with its row in the block."""
     if not len(places):
         return
     octets = block.buffer.data
     # Lists of Python's integers, made at once: one field of one row of an array costs as much as a small object.
+    ends: dict[bytes, tuple[Endpoint, Endpoint]] = {}
     chosen = [column[places] for column in columns[:-1]]
     rows = chosen[0]
     for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
@@ -386,18 +392,15 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
         else:
             source_at, destination_at, behind = address_at, address_at + 16, address_at + 32
             ttl, ip_id = octets[address_at - 1], -1
-        yield row, Segment(
-            frame,
-            time,
-            Endpoint(bytes(octets[source_at:destination_at]), source_port),
-            Endpoint(bytes(octets[destination_at:behind]), destination_port),
-            seq,
-            ack,
-            flags,
-            window,
-            ttl,
-            ip_id,
-            bytes(octets[tcp_at + 20 : payload_at]),
-            bytes(octets[payload_at : payload_at + captured]),
-            length,
-        )
+        # Both addresses and, behind them, both ports.
+        name = bytes(octets[address_at : tcp_at + 4])
+        both = ends.get(name)
+        if both is None:
+            both = ends[name] = (
+                Endpoint(bytes(octets[source_at:destination_at]), source_port),
+                Endpoint(bytes(octets[destination_at:behind]), destination_port),
+            )
+        yield row, _new_segment((
+            frame, time, *both, seq, ack, flags, window, ttl, ip_id, bytes(octets[tcp_at + 20 : payload_at]),
+            bytes(octets[payload_at : payload_at + captured]) if captured else b"", length, (),
+        ))  # fmt: skip
