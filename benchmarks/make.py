@@ -67,9 +67,12 @@ def make(folder: Path, shape: str, scale: float = 1.0) -> dict[str, Path]:
         files["gz"] = folder / f"{stem}.pcap.gz"
         if not files["gz"].exists():
             draft = folder / f"{stem}.gz.part"
-            with files["pcap"].open("rb") as plain, draft.open("wb") as packed:
-                with gzip.GzipFile("", "wb", compresslevel=6, fileobj=packed, mtime=0) as stream:
-                    shutil.copyfileobj(plain, stream, 1 << 20)
+            with (
+                files["pcap"].open("rb") as plain,
+                draft.open("wb") as packed,
+                gzip.GzipFile("", "wb", compresslevel=6, fileobj=packed, mtime=0) as stream,
+            ):
+                shutil.copyfileobj(plain, stream, 1 << 20)
             draft.rename(files["gz"])
     return files
 

@@ -1,4 +1,6 @@
-"""Runs sshpcap and the others over the same captures in turn, and prints what each cost: `python -m benchmarks.run FOLDER`.
+"""Runs sshpcap and the others over the same captures in turn, and prints what each cost.
+
+`python -m benchmarks.run FOLDER`
 
 A benchmark, not a test: it prints figures and compares them with the budgets, and judges nobody. Every program is a
 process of its own; CPU time and peak memory are what the operating system accounts to it (`wait4`). The rounds are
@@ -175,7 +177,9 @@ def _ten_frames(folder: Path, rounds: int) -> None:
 def _machine() -> str:
     name = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                  if line.startswith("model name")), platform.machine())  # fmt: skip
-    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return (
+        f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    )
 
 
 def main() -> None:

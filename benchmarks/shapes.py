@@ -245,7 +245,8 @@ def _tls(number: Numbers, noise: Rows) -> Made:
     said = (step // 5 - 1) * 3 * 1200 + np.maximum(talks - 1, 0) * 1200  # octets of the server before this frame
     for chosen, by_client, flags, payload in (
         (syn, True, 0x02, 0), (opened, False, 0x12, 0), (step == 2, True, 0x10, 0), (step == 3, True, 0x18, 517),
-        (step == 4, False, 0x10, 0), ((step > 4) & (talks == 0), True, 0x10, 0), ((step > 4) & (talks > 0) & (talks < 4),
+        (step == 4, False, 0x10, 0), ((step > 4) & (talks == 0), True, 0x10, 0),
+        ((step > 4) & (talks > 0) & (talks < 4),
         False, 0x18, 1200), ((step > 4) & (talks == 4), True, 0x10, 0),
     ):  # fmt: skip
         which = np.flatnonzero(chosen)

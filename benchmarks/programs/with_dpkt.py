@@ -1,4 +1,4 @@
-"""With dpkt: `python -m benchmarks.programs.with_dpkt CAPTURE FRAMES`: streams by endpoints, identification and KEXINIT.
+"""With dpkt: `python -m benchmarks.programs.with_dpkt CAPTURE FRAMES`: identification and KEXINIT of every stream.
 
 In-order octets as they come; no retransmissions, no reordering, no TCP state: what such programs do.
 """

@@ -65,7 +65,9 @@ class SnoopReader:
             if captured > limits.MAX_CAPTURED_BYTES:
                 return Scan(np.array(starts, dtype=np.int64), at, f"{captured:,} captured octets")
             if not 0 <= length - RECORD_HEADER_BYTES - captured <= limits.MAX_CAPTURED_BYTES:
-                return Scan(np.array(starts, dtype=np.int64), at, f"{captured:,} captured octets in a record of {length:,}")
+                return Scan(
+                    np.array(starts, dtype=np.int64), at, f"{captured:,} captured octets in a record of {length:,}"
+                )
             if at + length > have:
                 break
             starts.append(at)

@@ -12,7 +12,7 @@ _PREAMBLE = 100
 def address_text(octets: bytes) -> str:
     """An IPv4 or IPv6 address as people write it."""
     if len(octets) == 4:
-        return "%d.%d.%d.%d" % tuple(octets)
+        return ".".join(map(str, octets))
     import socket  # a tenth of the imports of a small capture, and only needed here
 
     return socket.inet_ntop(socket.AF_INET6, octets)

@@ -65,8 +65,12 @@ class Columns(NamedTuple):
     key: UInt64s
     """Hash of the connection, the same for both directions."""
 
+    def at(self, places: Int64s | Mask | slice) -> "Columns":
+        """Some of the rows."""
+        return Columns._make([column[places] for column in self])
 
-_NO_COLUMNS: Final = Columns(*[np.empty(0, dtype=np.int64)] * 13, np.empty(0, dtype=np.uint64))
+
+_NO_COLUMNS: Final = Columns._make([np.empty(0, dtype=np.int64)] * 13 + [np.empty(0, dtype=np.uint64)])
 
 
 class Shapes(NamedTuple):
@@ -111,11 +115,11 @@ def read_columns(block: FrameBlock) -> Shapes:
     others = np.ones(len(block.number), dtype=np.bool_)
     others[rows] = False
     left = np.flatnonzero(others)
-    shapes = _every_shape(FrameBlock(block.buffer, *(column[left] for column in block[1:])), words)
+    shapes = _every_shape(block.at(left), words)
     more = shapes.columns._replace(row=left[shapes.columns.row])
     if len(more.row):
         order = np.argsort(np.concatenate((columns.row, more.row)), kind="stable")
-        columns = Columns(*(np.concatenate(pair)[order] for pair in zip(columns, more, strict=True)))
+        columns = Columns._make([np.concatenate(pair)[order] for pair in zip(columns, more, strict=True)])
     return Shapes(columns, left[shapes.rest], shapes.protocols)
 
 
@@ -230,7 +234,7 @@ def _untag(words: _Words, rows: Int64s, ethertype: Int64s, network: Int64s, end:
 
 
 def distinct(numbers: Int64s) -> list[int]:
-    """The different numbers of a column, ascending; most columns have one. np.unique would load NumPy's masked arrays."""
+    """The different numbers of a column, ascending: mostly one. np.unique would load NumPy's masked arrays."""
     if len(numbers) and (numbers == numbers[0]).all():
         return [int(numbers[0])]
     return sorted(set(numbers.tolist()))
@@ -249,7 +253,8 @@ def _ipv4(
     tcp = (protocol == _TCP) & (total >= 40) & (end[rows] >= at + 40)
     skip = plain & (protocol != _TCP) & (protocol != _ICMP) & ~_tunnelled(words, protocol, at + 20, end[rows])
     _count(protocols, protocol[skip])
-    skip |= _no_errors(words, (protocol == _ICMP) & (total >= 28) & (end[rows] > at + 20), at + 20, ICMP_ERRORS, protocols)
+    echo = (protocol == _ICMP) & (total >= 28) & (end[rows] > at + 20)
+    skip |= _no_errors(words, echo, at + 20, ICMP_ERRORS, protocols)
     return (rows[tcp], at[tcp] + 20, total[tcp] - 20), rows[~tcp & ~skip]
 
 
@@ -270,9 +275,7 @@ def _ipv6(
     return (rows[tcp], at[tcp] + 40, length[tcp]), np.concatenate((short, rows[~tcp & ~skip]))
 
 
-def _no_errors(
-    words: _Words, icmp: Mask, at: Int64s, errors: frozenset[int], protocols: dict[str, int]
-) -> Mask:
+def _no_errors(words: _Words, icmp: Mask, at: Int64s, errors: frozenset[int], protocols: dict[str, int]) -> Mask:
     """ICMP messages that quote no segment: echo, neighbour discovery and so on."""
     places = np.flatnonzero(icmp)
     kinds = words.octets[at[places]]

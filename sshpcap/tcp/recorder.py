@@ -134,6 +134,14 @@ class Recorder:
         self.history: list[str] = []
         """Zeek's history letters in order of appearance."""
 
+    @property
+    def unanswered(self) -> bool:
+        """All there is of it is one SYN."""
+        if len(self.events) != 1 or self.events_lost or self.icmp or self.superseded_by is not None:
+            return False
+        event = self.events[0]
+        return event.flags & (SYN | ACK | FIN | RST) == SYN and not event.length
+
     def direction_of(self, segment: Segment) -> int:
         """0 for segments from `endpoints[0]`, else 1."""
         return 0 if segment.source == self.endpoints[0] else 1
