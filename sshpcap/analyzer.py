@@ -21,8 +21,9 @@ from sshpcap.connection import Connection
 from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
 from sshpcap.interpret import interpret
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
-from sshpcap.net.columns import Shapes, read_columns, segment
+from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES, link_name
+from sshpcap.net.openings import Openings
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
 from sshpcap.tcp.recorder import LastData, Skim
@@ -35,6 +36,29 @@ if TYPE_CHECKING:
 SSH_PORT: Final = 22
 
 Pair = tuple[Endpoint, Endpoint]
+Rare = list[tuple[int, Segment | IcmpError]]
+"""What the frames of rare shape of a block carry, with their rows."""
+
+_PIECE: Final = 256
+"""Rows that are looked at one by one before it is asked anew what of them is muted."""
+
+
+class _Numbers:
+    """Numbers in the report for rows of a block that are set aside, as if they were met in their turn."""
+
+    def __init__(self, rows: Int64s) -> None:
+        self._rows = rows
+        self._done = 0
+        self.numbers = np.empty(len(rows), dtype=np.int64)
+
+    def before(self, row: int, last: int) -> int:
+        """Number the rows before `row`, the last number given being `last`; returns the last number then."""
+        until = int(np.searchsorted(self._rows, row))
+        count = until - self._done
+        if count:
+            self.numbers[self._done : until] = np.arange(last + 1, last + 1 + count)
+            self._done = until
+        return last + count
 
 
 class Analyzer:
@@ -77,6 +101,10 @@ class Analyzer:
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
         self._known_hosts = known_hosts
         self._shown_keys = ShownKeys()
+        self._openings = Openings()
+        self._aside: _Numbers | None = None
+        self._unanswered = 0
+        self._first_unanswered: int | None = None
 
     # --- frames in -------------------------------------------------------------------------------------------------
 
@@ -88,30 +116,65 @@ class Analyzer:
         shapes = read_columns(block)
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
-        places = np.arange(len(shapes.columns.row), dtype=np.int64)
         rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
-        if self._triage is not None:
-            touched = {(found.source, found.destination) for _, found in rare}
-            places, sums = self._triage.sift(block, shapes.columns, touched)
-            for muted in sums:
-                self._count(muted)
-        self._walk(block, shapes, places, rare)
+        if self._triage is None:
+            self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
+            return
+        columns = shapes.columns
+        if len(self._openings):
+            for index, segment in self._openings.take(np.concatenate((columns.key, keys_of(list(_touched(rare)))))):
+                self._reopen(index, segment)
+        alone = self._openings.choose(columns, self.ports, _touched(rare))
+        if len(alone):
+            others = np.ones(len(columns.row), dtype=np.bool_)
+            others[alone] = False
+            self._aside = _Numbers(columns.row[alone])
+            self._sift(block, columns.at(others), rare, self._triage)
+            self._last_index = self._aside.before(len(block.number), self._last_index)
+            self._openings.add(block, columns.at(alone), self._aside.numbers)
+            self._aside = None
+        else:
+            self._sift(block, columns, rare, self._triage)
 
-    def _walk(
-        self, block: FrameBlock, shapes: Shapes, places: Int64s, rare: list[tuple[int, Segment | IcmpError]]
-    ) -> None:
+    def _sift(self, block: FrameBlock, columns: Columns, rare: Rare, triage: Triage) -> None:
+        """Count what is muted, look at the rest."""
+        places, sums = triage.sift(block, columns, _touched(rare))
+        if len(places) <= _PIECE or triage.empty:
+            self._sifted(block, columns, places, sums, rare)
+            return
+        # Little is muted of this block, perhaps for one FIN in it, or something will be in its course: by pieces.
+        done = 0
+        for first in range(0, len(columns.row), _PIECE):
+            piece = columns.at(slice(first, first + _PIECE))
+            last = int(piece.row[-1]) if first + _PIECE < len(columns.row) else len(block.number)
+            until = done
+            while until < len(rare) and rare[until][0] <= last:
+                until += 1
+            between = rare[done:until]
+            done = until
+            self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
+
+    def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
+        for muted in sums:
+            self._count(muted)
+        self._walk(block, columns, places, rare)
+
+    def _walk(self, block: FrameBlock, columns: Columns, places: Int64s, rare: Rare) -> None:
         """Hand on common and rare frames in the order of the capture."""
-        rows = shapes.columns.row[places].tolist()
         waiting = 0
-        for place, row in zip(places.tolist(), rows, strict=True):
+        for row, found in segments(block, columns, places):
             while waiting < len(rare) and rare[waiting][0] < row:
-                self._take(rare[waiting][1])
+                self._take(*rare[waiting])
                 waiting += 1
-            self._segment(segment(block, shapes.columns, place))
-        for _, found in rare[waiting:]:
-            self._take(found)
+            if self._aside is not None:
+                self._last_index = self._aside.before(row, self._last_index)
+            self._segment(found)
+        for unusual in rare[waiting:]:
+            self._take(*unusual)
 
-    def _take(self, found: Segment | IcmpError) -> None:
+    def _take(self, row: int, found: Segment | IcmpError) -> None:
+        if self._aside is not None:
+            self._last_index = self._aside.before(row, self._last_index)
         if isinstance(found, Segment):
             self._segment(found)
         else:
@@ -136,26 +199,32 @@ class Analyzer:
 
     def _segment(self, found: Segment) -> None:
         pair = _pair(found.source, found.destination)
-        anew = found.flags & (SYN | ACK) == SYN
-        if pair in self._handed_out:
-            if not anew:
-                return
-            del self._handed_out[pair]
-        if pair in self._ignored:
-            if not anew:
-                return
-            self._forget_ignored(pair)
         connection = self._connections.get(pair)
-        if connection is not None and connection.recorder.begins_anew(found):
+        if connection is None:
+            if not self._may_open(pair, found):
+                return
+            connection = self._open(pair, found)
+        elif found.flags & SYN and connection.recorder.begins_anew(found):
             connection.recorder.superseded_by = found.frame
             self._end(pair, connection)
-            connection = None
-        if connection is None:
             connection = self._open(pair, found)
         recorder = connection.recorder
         recorder.add(found)
-        if found.length and not recorder.quiet:
+        if found.length and not recorder.quiet and (connection.candidate or connection.may_settle):
             self._listen(pair, connection, recorder.direction_of(found))
+
+    def _may_open(self, pair: Pair, found: Segment) -> bool:
+        """Whether it is the first segment of a connection: what was set aside begins anew with a SYN only."""
+        anew = found.flags & (SYN | ACK) == SYN
+        if pair in self._handed_out:
+            if not anew:
+                return False
+            del self._handed_out[pair]
+        if pair in self._ignored:
+            if not anew:
+                return False
+            self._forget_ignored(pair)
+        return True
 
     def _listen(self, pair: Pair, connection: Connection, direction: int) -> None:
         """New payload: decide what the connection is, and whether it still matters."""
@@ -169,7 +238,9 @@ class Analyzer:
                 self._ignore(pair)
                 return
             self._number(connection)
-            connection.read_along(1 - direction)
+        if not connection.may_settle:
+            return
+        connection.read_along(1 - direction)
         connection.read_along(direction)
         if connection.settled():
             connection.recorder.quiet = True
@@ -221,9 +292,19 @@ class Analyzer:
         elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
             self._evict()
         connection = self._connections[pair] = Connection(first, candidate=candidate)
+        if self._triage is not None:
+            self._openings.opened(pair)
         if not candidate:
             self._number(connection)
         return connection
+
+    def _reopen(self, index: int, first: Segment) -> None:
+        """A SYN that was set aside is a connection like any other."""
+        pair = _pair(first.source, first.destination)
+        connection = self._connections[pair] = Connection(first, candidate=False)
+        self._openings.opened(pair)
+        connection.index = index
+        connection.recorder.add(first)
 
     def _number(self, connection: Connection) -> None:
         self._last_index += 1
@@ -274,7 +355,24 @@ class Analyzer:
 
     def sessions(self) -> tuple[Session, ...]:
         """Every connection that speaks SSH, or should, and was not taken before, by its number."""
+        self._leave_out()
         return self._interpreted([*self._ended, *(c for c in self._connections.values() if not c.candidate)])
+
+    def _leave_out(self) -> None:
+        """Of the SYNs that nobody answered tell the first `limits.MAX_UNANSWERED`, and count the rest."""
+        lone = {c.index: pair for pair, c in self._connections.items() if not c.candidate and c.recorder.unanswered}
+        numbers = np.sort(np.concatenate((self._openings.numbers(), np.array(list(lone), dtype=np.int64))))
+        if len(numbers) <= limits.MAX_UNANSWERED:
+            last = self._last_index
+        else:
+            last = int(numbers[limits.MAX_UNANSWERED - 1])
+        for index, segment in self._openings.take_first(last):
+            self._reopen(index, segment)
+        left = [self._connections.pop(pair) for index, pair in lone.items() if index > last]
+        frames = [connection.recorder.first_frame for connection in left]
+        frames += [frame for frame in (self._openings.first_frame(), self._openings.first_forgotten) if frame]
+        self._unanswered += len(left)
+        self._first_unanswered = min([*frames, self._first_unanswered or frames[0]]) if frames else None
 
     def take_ended(self, *, idle: bool = False) -> tuple[Session, ...]:
         """The sessions of connections that are over, each once: later results do not have them.
@@ -396,6 +494,17 @@ class Analyzer:
                     "ended early"
                 ),
             )
+        unanswered = self._unanswered + len(self._openings) + self._openings.forgotten
+        if unanswered:
+            yield Notice(
+                code="unanswered-syns",
+                count=unanswered,
+                frame=self._first_unanswered,
+                text=(
+                    f"more than {limits.MAX_UNANSWERED:,} connections are one SYN that nobody answered; the first ones "
+                    "are told, the others counted"
+                ),
+            )
         if self._forgotten_candidates:
             yield Notice(
                 code="candidates-forgotten",
@@ -409,3 +518,7 @@ class Analyzer:
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:
     return (left, right) if left < right else (right, left)
+
+
+def _touched(rare: Rare) -> set[Pair]:
+    return {(found.source, found.destination) for _, found in rare}

@@ -38,6 +38,11 @@ class Connection:
         if cutter.state not in FINAL:
             cutter.advance(side.stream.octets, tuple(side.stream.holes))
 
+    @property
+    def may_settle(self) -> bool:
+        """Enough has been remembered of it that `settled` is worth asking, and reading along with it."""
+        return len(self.recorder.events) + self.recorder.events_lost >= limits.QUIET_AFTER_EVENTS
+
     def settled(self) -> bool:
         """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""
         recorder = self.recorder

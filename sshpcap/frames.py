@@ -52,6 +52,10 @@ class FrameBlock(NamedTuple):
     interface: Int64s
     """Interface each frame was captured on: counted from 0 over the whole file; 0 where the format names none."""
 
+    def at(self, rows: Int64s) -> "FrameBlock":
+        """Some of the frames, in the same buffer."""
+        return FrameBlock._make([self.buffer, *(column[rows] for column in self[1:])])
+
     def frame(self, row: int) -> memoryview:
         """The captured octets of one row."""
         start = int(self.offset[row])

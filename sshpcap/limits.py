@@ -51,6 +51,10 @@ MAX_NOTICES: Final = 100
 MAX_CONNECTIONS: Final = 1_000_000
 """Connections held at once. The least recently active one is ended (and says so) when a new one would exceed this."""
 
+MAX_UNANSWERED: Final = 1000
+"""Connections of one SYN that nobody answered that are told one by one; beyond it they are counted. A flood or a scan
+has hundreds of thousands, and each would say the same."""
+
 MAX_CANDIDATES: Final = 200_000
 """Connections on other ports that are watched until their first bytes tell whether they speak SSH."""
 

@@ -1,7 +1,12 @@
 """Moments and durations in whole nanoseconds, and how JSON shows them. Floating point never holds a time."""
 
 from datetime import UTC, datetime
-from functools import total_ordering
+from functools import lru_cache, total_ordering
+
+
+@lru_cache(64)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 @total_ordering
@@ -15,7 +20,7 @@ class Timestamp:
 
     def __str__(self) -> str:
         seconds, fraction = divmod(self.ns, 1_000_000_000)
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+        return f"{_second(seconds)}.{fraction:09d}Z"
 
     def __repr__(self) -> str:
         return f"Timestamp({self.ns})"

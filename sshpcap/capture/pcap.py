@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sshpcap import limits
 from sshpcap.capture.errors import CaptureError, Notices
@@ -71,24 +72,31 @@ class PcapReader:
         return walk(self._window, self._notices, FILE_HEADER_BYTES, self._scan, self._block)
 
     def _scan(self, data: bytearray, at: int, have: int) -> Scan:
-        header = self._variant.record_header
+        # One step a record is what cannot be avoided; what can be checked for all of them at once is left for later.
         captured_length = struct.Struct(self._variant.order + "I").unpack_from
-        starts: list[int] = []
-        while at + header <= have:
-            (captured,) = captured_length(data, at + 8)
-            if captured > limits.MAX_CAPTURED_BYTES:
-                return Scan(starts, at, f"{captured:,} captured octets")
-            after = at + header + captured
-            if after > have:
-                break
-            starts.append(at)
-            at = after
-        return Scan(starts, at, "")
+        header = self._variant.record_header
+        found: list[int] = []
+        add, place, last = found.append, at + 8, have - header + 8
+        while place <= last:
+            add(place)
+            place += captured_length(data, place)[0] + header
+        starts = np.array(found, dtype=np.int64) - 8
+        captured = self._words()[starts + 8]
+        damaged = np.flatnonzero(captured > limits.MAX_CAPTURED_BYTES)
+        if len(damaged):
+            first = int(damaged[0])
+            return Scan(starts[:first], int(starts[first]), f"{captured[first]:,} captured octets")
+        if place - 8 > have:
+            return Scan(starts[:-1], int(starts[-1]), "")
+        return Scan(starts, place - 8, "")
+
+    def _words(self) -> npt.NDArray[np.uint32]:
+        octets = self._window.octets
+        return np.ndarray((len(octets) - 3,), dtype=self._variant.order + "u4", buffer=octets.data, strides=(1,))
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
-        order, nanoseconds, header = self._variant
-        octets = self._window.octets
-        words = np.ndarray((len(octets) - 3,), dtype=order + "u4", buffer=octets.data, strides=(1,))
+        _, nanoseconds, header = self._variant
+        octets, words = self._window.octets, self._words()
         seconds, fraction, captured, original = (words[starts + at].astype(np.int64) for at in (0, 4, 8, 12))
         return FrameBlock(
             buffer=octets,

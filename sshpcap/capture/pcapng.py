@@ -318,7 +318,7 @@ class PcapngReader:
             return
         time = np.empty(len(at), dtype=np.int64)
         link_type = np.empty(len(at), dtype=np.int64)
-        for place in np.unique(index).tolist():
+        for place in sorted(set(index.tolist())):
             interface = self._interfaces[self._section_start + place]
             rows = index == place
             time[rows] = interface.nanosecond_column(high[rows], low[rows])

@@ -6,8 +6,6 @@ What a record looks like is the format's business; where to go on, and what to s
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from sshpcap.capture.errors import Notices
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
@@ -16,7 +14,7 @@ from sshpcap.frames import FrameBlock, Int64s
 class Scan(NamedTuple):
     """The records that are whole in a window."""
 
-    starts: list[int]
+    starts: Int64s
     end: int
     """Where the first record begins that is not whole, or is damaged."""
     wrong: str
@@ -38,8 +36,8 @@ def walk(
     number, at = 1, first
     while True:
         found = scan(window.data, at, window.have)
-        if found.starts:
-            yield block(np.array(found.starts, dtype=np.int64), number)
+        if len(found.starts):
+            yield block(found.starts, number)
             number += len(found.starts)
         if found.wrong:
             notices.add(

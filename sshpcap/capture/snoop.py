@@ -95,14 +95,16 @@ class SnoopReader:
         while at + RECORD_HEADER_BYTES <= have:
             captured, length = lengths(data, at + 4)
             if captured > limits.MAX_CAPTURED_BYTES:
-                return Scan(starts, at, f"{captured:,} captured octets")
+                return Scan(np.array(starts, dtype=np.int64), at, f"{captured:,} captured octets")
             if not 0 <= length - RECORD_HEADER_BYTES - captured <= limits.MAX_CAPTURED_BYTES:
-                return Scan(starts, at, f"{captured:,} captured octets in a record of {length:,}")
+                return Scan(
+                    np.array(starts, dtype=np.int64), at, f"{captured:,} captured octets in a record of {length:,}"
+                )
             if at + length > have:
                 break
             starts.append(at)
             at += length
-        return Scan(starts, at, "")
+        return Scan(np.array(starts, dtype=np.int64), at, "")
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
         octets = self._window.octets

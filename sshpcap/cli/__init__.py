@@ -4,6 +4,7 @@ A command is one file here and one row in `_COMMANDS`; it is loaded when it is a
 Exit codes: 0 analysed · 1 a finding at or above --fail-on · 2 bad usage or unreadable input · 70 internal error.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -60,6 +61,7 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point of the `sshpcap` command: turns what can go wrong into one line and an exit code."""
+    _set_up()
     from sshpcap.capture.errors import CaptureError
     from sshpcap.report.view import safe
 
@@ -80,3 +82,13 @@ def main() -> None:
             raise
         click.echo(f"sshpcap: internal error: {safe(repr(error))} (SSHPCAP_DEBUG=1 shows where)", err=True)
         sys.exit(EXIT_INTERNAL)
+
+
+def _set_up() -> None:
+    """For a program that runs once: to be called before NumPy is loaded.
+
+    Its linear algebra, which nothing here uses, starts a thread for every processor otherwise. The garbage collector
+    only looks for cycles, of which there are next to none, among the many objects of a report: seldom is enough.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(200_000, 20, 100)

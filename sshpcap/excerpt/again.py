@@ -15,7 +15,7 @@ import numpy as np
 from sshpcap import limits
 from sshpcap.frames import Endpoint, FrameBlock, IcmpError, Segment
 from sshpcap.model import Party, Session
-from sshpcap.net.columns import keys_of, read_columns, segment
+from sshpcap.net.columns import keys_of, read_columns, segments
 from sshpcap.net.decode import Decoder
 from sshpcap.net.fragments import Key
 
@@ -61,12 +61,11 @@ class _Finder:
     def _block(self, block: FrameBlock) -> Iterator[Found]:
         shapes = read_columns(block)
         places = np.flatnonzero(np.isin(shapes.columns.key, self._keys))
-        rows: list[tuple[int, int | None]] = [(int(shapes.columns.row[place]), int(place)) for place in places]
-        rows += [(row, None) for row in shapes.rest.tolist()]
-        rows.sort(key=lambda pair: pair[0])
-        for row, place in rows:
-            if place is not None:
-                yield from self._owned(block, row, segment(block, shapes.columns, place))
+        common: dict[int, Segment | None] = dict(segments(block, shapes.columns, places))
+        for row in sorted((*common, *shapes.rest.tolist())):
+            found = common.get(row)
+            if found is not None:
+                yield from self._owned(block, row, found)
             else:
                 yield from self._rare(block, row)
 

@@ -7,14 +7,24 @@ cannot is counted here and never becomes an object. Must not know: connections.
 Fields are loaded with stride-1 views of 16- and 32-bit words: one gather a field, at any octet offset.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from sshpcap.frames import CHECKSUM_UNKNOWN, Bytes, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.net import checksums
-from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from sshpcap.net.encapsulation import (
+    BY_PROTOCOL,
+    BY_UDP_PORT,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ICMP6_ERRORS,
+    ICMP_ERRORS,
+)
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
 
 Mask = npt.NDArray[np.bool_]
@@ -56,6 +66,13 @@ class Columns(NamedTuple):
     key: UInt64s
     """Hash of the connection, the same for both directions."""
 
+    def at(self, places: Int64s | Mask | slice) -> "Columns":
+        """Some of the rows."""
+        return Columns._make([column[places] for column in self])
+
+
+_NO_COLUMNS: Final = Columns._make([np.empty(0, dtype=np.int64)] * 13 + [np.empty(0, dtype=np.uint64)])
+
 
 class Shapes(NamedTuple):
     """A block, sorted by shape."""
@@ -91,10 +108,78 @@ def _words(octets: Bytes) -> _Words:
 def read_columns(block: FrameBlock) -> Shapes:
     """Sort the frames of a block by shape and read the headers of the common one."""
     words = _words(block.buffer)
+    rows, columns = _most_common(block, words)
+    if not len(rows):
+        return _every_shape(block, words)
+    if len(rows) == len(block.number):
+        return Shapes(columns, rows[:0], {})
+    others = np.ones(len(block.number), dtype=np.bool_)
+    others[rows] = False
+    left = np.flatnonzero(others)
+    shapes = _every_shape(block.at(left), words)
+    more = shapes.columns._replace(row=left[shapes.columns.row])
+    if len(more.row):
+        order = np.argsort(np.concatenate((columns.row, more.row)), kind="stable")
+        columns = Columns._make([np.concatenate(pair)[order] for pair in zip(columns, more, strict=True)])
+    return Shapes(columns, left[shapes.rest], shapes.protocols)
+
+
+def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
+    """Rows of TCP over IPv4 in Ethernet and the like, and their columns: what `_every_shape` says of them, in fewer
+    steps."""
+    none = np.empty(0, dtype=np.int64)
+    link = LINK_TYPES.get(int(block.link_type[0])) if len(block.link_type) else None
+    adjacent = link is not None and link.columns and link.ethertype_at == link.network_at - 2
+    if link is None or not adjacent or not (block.link_type == block.link_type[0]).all():
+        return none, _NO_COLUMNS
+    at = block.offset + link.network_at
+    end = block.offset + block.captured
+    rows = np.flatnonzero(end >= at + 40)
+    if len(rows) < len(at):
+        at, end = at[rows], end[rows]
+    # Ethertype, version and header length; then flags, offset, time to live and protocol.
+    good = words.four[at - 2] >> 8 == ETHERTYPE_IPV4 << 8 | 0x45
+    good &= words.four[at + 6] & 0x3FFF00FF == _TCP
+    total = words.at16(at + 2)
+    header = (words.octets[at + 32] >> 4).astype(np.int64) * 4
+    good &= (header >= 20) & (header + 20 <= total) & (at + (20 + header) <= end)
+    if not good.all():
+        keep = np.flatnonzero(good)
+        if not len(keep):
+            return none, _NO_COLUMNS
+        rows, at, end, total, header = rows[keep], at[keep], end[keep], total[keep], header[keep]
+    payload_at = at + (20 + header)
+    on_link = block.offset[rows] + np.maximum(block.original[rows], block.captured[rows])
+    length = np.minimum(total - (20 + header), on_link - payload_at)
+    ports = words.at32(at + 20)
+    address_at = at + 12
+    version = np.full(len(rows), 4, dtype=np.int64)
+    columns = Columns(
+        row=rows,
+        version=version,
+        address_at=address_at,
+        tcp_at=at + 20,
+        seq=words.at32(at + 24),
+        ack=words.at32(at + 28),
+        flags=words.octets[at + 33].astype(np.int64),
+        window=words.at16(at + 34),
+        source_port=ports >> 16,
+        destination_port=ports & 0xFFFF,
+        payload_at=payload_at,
+        length=length,
+        captured=np.minimum(length, end - payload_at),
+        key=_keys(words, version, address_at, at + 20),
+    )
+    return rows, columns
+
+
+def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
+    """Sort frames by shape, whatever they are."""
     ethertype, network = _network_layer(block, words)
     end = block.offset + block.captured
     protocols = {
         "arp": int(np.count_nonzero(ethertype == ETHERTYPE_ARP)),
+        "icmp": 0,
         "unreadable": 0,
         "udp": 0,
         "other": 0,
@@ -114,7 +199,7 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
     """Ethertype (0 where it needs `decode`) and offset of the network layer of every frame."""
     ethertype = np.zeros(len(block.number), dtype=np.int64)
     network = np.zeros(len(block.number), dtype=np.int64)
-    for number in np.unique(block.link_type).tolist():
+    for number in distinct(block.link_type):
         link = LINK_TYPES.get(number)
         if link is None or not link.columns:
             continue
@@ -149,6 +234,13 @@ def _untag(words: _Words, rows: Int64s, ethertype: Int64s, network: Int64s, end:
         network[rows] += 4
 
 
+def distinct(numbers: Int64s) -> list[int]:
+    """The different numbers of a column, ascending: mostly one. np.unique would load NumPy's masked arrays."""
+    if len(numbers) and (numbers == numbers[0]).all():
+        return [int(numbers[0])]
+    return sorted(set(numbers.tolist()))
+
+
 _Candidates = tuple[Int64s, Int64s, Int64s]  # rows, offset of the TCP header, TCP octets by the IP header
 
 
@@ -162,6 +254,8 @@ def _ipv4(
     tcp = (protocol == _TCP) & (total >= 40) & (end[rows] >= at + 40)
     skip = plain & (protocol != _TCP) & (protocol != _ICMP) & ~_tunnelled(words, protocol, at + 20, end[rows])
     _count(protocols, protocol[skip])
+    echo = (protocol == _ICMP) & (total >= 28) & (end[rows] > at + 20)
+    skip |= _no_errors(words, echo, at + 20, ICMP_ERRORS, protocols)
     return (rows[tcp], at[tcp] + 20, total[tcp] - 20), rows[~tcp & ~skip]
 
 
@@ -178,7 +272,20 @@ def _ipv6(
     known = np.isin(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
     skip = plain & ~known & ~_tunnelled(words, protocol, at + 40, end[rows])
     _count(protocols, protocol[skip])
+    skip |= _no_errors(words, (protocol == _ICMP6) & (length >= 8), at + 40, ICMP6_ERRORS, protocols)
     return (rows[tcp], at[tcp] + 40, length[tcp]), np.concatenate((short, rows[~tcp & ~skip]))
+
+
+def _no_errors(words: _Words, icmp: Mask, at: Int64s, errors: frozenset[int], protocols: dict[str, int]) -> Mask:
+    """ICMP messages that quote no segment: echo, neighbour discovery and so on."""
+    places = np.flatnonzero(icmp)
+    kinds = words.octets[at[places]]
+    quoting = np.zeros(256, dtype=np.bool_)
+    quoting[list(errors)] = True
+    found = np.zeros(len(icmp), dtype=np.bool_)
+    found[places[~quoting[kinds]]] = True
+    protocols["icmp"] += int(np.count_nonzero(found))
+    return found
 
 
 def _tunnelled(words: _Words, protocol: Int64s, at: Int64s, end: Int64s) -> Mask:
@@ -237,11 +344,13 @@ def _keys(words: _Words, version: Int64s, address_at: Int64s, tcp_at: Int64s) ->
         rows = np.flatnonzero(version == protocol)
         if not len(rows):
             continue
+        ports_at, addresses_at = tcp_at[rows], address_at[rows]
         for side in (0, 1):
-            mixed = words.two[tcp_at[rows] + 2 * side].astype(np.uint64) * _MIX[4]
+            mixed = words.two[ports_at + 2 * side].astype(np.uint64) * _MIX[4]
             for word in range(size // 4):
-                address = words.four[address_at[rows] + side * size + 4 * word].astype(np.uint64)
-                mixed = (mixed ^ address) * _MIX[word]
+                address = words.four[addresses_at + (side * size + 4 * word)].astype(np.uint64)
+                mixed ^= address
+                mixed *= _MIX[word]
                 mixed ^= mixed >> np.uint64(29)
             key[rows] += mixed
     return key
@@ -265,34 +374,41 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
     return keys
 
 
-def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
-    """The segment of one row of the columns."""
+_new_segment = cast(Callable[[tuple[object, ...]], Segment], partial(tuple.__new__, Segment))
+"""A segment of its fields in order, in half the time that naming them takes."""
+
+
+def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tuple[int, Segment]]:
+    """Some rows of the columns as segments, each with its row in the block."""
+    if not len(places):
+        return
     octets = block.buffer.data
-    row = int(columns.row[place])
-    address_at, tcp_at = int(columns.address_at[place]), int(columns.tcp_at[place])
-    size = 4 if columns.version[place] == 4 else 16
-    payload_at = int(columns.payload_at[place])
-    payload_end = payload_at + int(columns.captured[place])
-    source = Endpoint(bytes(octets[address_at : address_at + size]), int(columns.source_port[place]))
-    destination = Endpoint(
-        bytes(octets[address_at + size : address_at + 2 * size]), int(columns.destination_port[place])
-    )
-    return Segment(
-        frame=int(block.number[row]),
-        time=int(block.time[row]),
-        source=source,
-        destination=destination,
-        seq=int(columns.seq[place]),
-        ack=int(columns.ack[place]),
-        flags=int(columns.flags[place]),
-        window=int(columns.window[place]),
-        ttl=octets[address_at - 4] if size == 4 else octets[address_at - 1],
-        ip_id=octets[address_at - 8] << 8 | octets[address_at - 7] if size == 4 else -1,
-        options=bytes(octets[tcp_at + 20 : payload_at]),
-        payload=bytes(octets[payload_at:payload_end]),
-        length=int(columns.length[place]),
-        checksum=_checksum(octets, address_at, size, tcp_at, payload_end),
-    )
+    # Lists of Python's integers, made at once: one field of one row of an array costs as much as a small object.
+    ends: dict[bytes, tuple[Endpoint, Endpoint]] = {}
+    chosen = [column[places] for column in columns[:-1]]
+    rows = chosen[0]
+    for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
+            captured, frame, time in zip(*(column.tolist() for column in chosen), block.number[rows].tolist(),
+                                         block.time[rows].tolist(), strict=True):  # fmt: skip
+        if version == 4:
+            source_at, destination_at, behind = address_at, address_at + 4, address_at + 8
+            ttl, ip_id = octets[address_at - 4], octets[address_at - 8] << 8 | octets[address_at - 7]
+        else:
+            source_at, destination_at, behind = address_at, address_at + 16, address_at + 32
+            ttl, ip_id = octets[address_at - 1], -1
+        # Both addresses and, behind them, both ports.
+        name = bytes(octets[address_at : tcp_at + 4])
+        both = ends.get(name)
+        if both is None:
+            both = ends[name] = (
+                Endpoint(bytes(octets[source_at:destination_at]), source_port),
+                Endpoint(bytes(octets[destination_at:behind]), destination_port),
+            )
+        yield row, _new_segment((
+            frame, time, *both, seq, ack, flags, window, ttl, ip_id, bytes(octets[tcp_at + 20 : payload_at]),
+            bytes(octets[payload_at : payload_at + captured]) if captured else b"", length, (),
+            _checksum(octets, address_at, destination_at - address_at, tcp_at, payload_at + captured),
+        ))  # fmt: skip
 
 
 def _checksum(octets: memoryview, address_at: int, size: int, tcp_at: int, end: int) -> int:

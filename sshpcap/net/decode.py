@@ -20,6 +20,8 @@ from sshpcap.net.encapsulation import (
     ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    ICMP6_ERRORS,
+    ICMP_ERRORS,
     Header,
     llc_snap,
 )
@@ -43,8 +45,6 @@ _SOURCE_ROUTES: Final = (131, 137)
 """IPv4 options (RFC 791 §3.1) with which the destination in the header is not the last one."""
 _MAX_EXTENSION_BYTES: Final = 2048
 """IPv6 extension headers looked through: a packet of nothing else must not cost the square of its length."""
-_ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
-_ICMP6_ERRORS: Final = frozenset((1, 2, 3, 4))
 
 
 class _Ipv4Header(dpkt.ip.IP):  # type: ignore[misc]
@@ -243,7 +243,7 @@ def _within(claimed: int, on_link: int | None, captured: int) -> int:
 
 def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: bytes) -> IcmpError | None:
     """An error with the head of a TCP segment in it (RFC 792: IP header and at least 8 octets; RFC 4443 §3)."""
-    if len(body) < 8 or body[0] not in (_ICMP_ERRORS if version == 4 else _ICMP6_ERRORS):
+    if len(body) < 8 or body[0] not in (ICMP_ERRORS if version == 4 else ICMP6_ERRORS):
         return None
     kind, code, quoted = body[0], body[1], body[8:]
     mtu = 0

@@ -14,6 +14,10 @@ ETHERTYPE_IPV6: Final = 0x86DD
 ETHERNET: Final = -1
 """Pseudo ethertype: an Ethernet header follows."""
 
+ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
+ICMP6_ERRORS: Final = frozenset((1, 2, 3, 4))
+"""Types of ICMP and ICMPv6 that quote what they answer (RFC 792, RFC 4443)."""
+
 
 class Inner(NamedTuple):
     """What a header leads to."""

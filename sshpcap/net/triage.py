@@ -82,6 +82,11 @@ class Triage:
         self._keys = np.empty(0, dtype=np.uint64)
         self._indexed = np.empty(0, dtype=np.int64)
 
+    @property
+    def empty(self) -> bool:
+        """Nothing is muted."""
+        return not self._rows and not self._waiting
+
     def mute(self, pair: Pair, *, quiet: bool) -> None:
         """Stop passing on a connection; `quiet` ones are counted, the others are not SSH."""
         self.unmute(pair)
@@ -115,9 +120,13 @@ class Triage:
         # rest: such a connection is looked at frame by frame for this block.
         quiet = self._quiet[connection]
         control = flags & np.where(quiet, SYN | FIN | RST, SYN) != 0
-        known = {self._rows.get(pair, self._rows.get(pair[::-1], -1)) for pair in touched}
-        looked_at = np.union1d(connection[control], np.array(sorted(known), dtype=np.int64))
-        dropped = ~np.isin(connection, looked_at)
+        known = {self._rows.get(pair, self._rows.get(pair[::-1], -1)) for pair in touched} - {-1}
+        dropped = np.ones(len(places), dtype=np.bool_)
+        if known or control.any():
+            looked_at = np.zeros(len(self._pairs), dtype=np.bool_)
+            looked_at[connection[control]] = True
+            looked_at[sorted(known)] = True
+            dropped = ~looked_at[connection]
         counted = dropped & quiet
         mask = np.ones(len(every), dtype=np.bool_)
         mask[places[dropped]] = False

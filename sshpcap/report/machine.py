@@ -25,9 +25,9 @@ def line(session: Session) -> str:
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, Timestamp):
+    if type(value) is Timestamp:
         return str(value)
-    if isinstance(value, Duration):
+    if type(value) is Duration:
         return value.seconds
     raise NotImplementedError(type(value))
 

@@ -2,6 +2,7 @@
 Salesforce)."""
 
 import hashlib
+from functools import lru_cache
 
 from sshpcap.model import Hassh, KexInit
 
@@ -21,5 +22,10 @@ def hassh(kexinit: KexInit, *, client: bool) -> Hassh:
             kexinit.compression_algorithms_server_to_client,
         )
     )
-    string = ";".join(",".join(names) for names in (kexinit.kex_algorithms, *lists))
+    return _of_lists((kexinit.kex_algorithms, *lists))
+
+
+@lru_cache(256)
+def _of_lists(lists: tuple[tuple[str, ...], ...]) -> Hassh:
+    string = ";".join(",".join(names) for names in lists)
     return Hassh(hash=hashlib.md5(string.encode(), usedforsecurity=False).hexdigest(), string=string)

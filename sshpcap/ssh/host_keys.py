@@ -6,6 +6,7 @@ Sources: RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709, OpenSSH PROTOCOL.u2f and PROT
 
 import base64
 import hashlib
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sshpcap.model import Certificate, Timestamp
@@ -60,6 +61,7 @@ def md5_fingerprint(blob: bytes) -> str:
     return "MD5:" + hashlib.md5(blob, usedforsecurity=False).digest().hex(":")
 
 
+@lru_cache(64)
 def read_public_key(blob: bytes) -> PublicKey | Malformed:
     """Read a key blob. A type that is not known keeps its name and gets fingerprints, without a size."""
     reader = Reader(blob)

@@ -1,6 +1,7 @@
 """Which program an identification string names: rows of (pattern over the software field, name)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _ROWS: Final = tuple(
@@ -33,6 +34,7 @@ _ROWS: Final = tuple(
 )
 
 
+@lru_cache(256)
 def recognise(software: str) -> tuple[str | None, str | None]:
     """Name and version of the program that a software field (RFC 4253 §4.2) names, each None where unknown."""
     for pattern, name in _ROWS:

@@ -47,8 +47,28 @@ class Parsed(NamedTuple):
     known: bool = True
 
 
+_KNOWN_PROPOSALS: Final[dict[bytes, KexInit]] = {}
+"""Proposals read before, by what stands behind the cookie: a program sends the same lists every time."""
+
+_MAX_KNOWN_PROPOSALS: Final = 256
+_MAX_KNOWN_OCTETS: Final = 8192
+
+
 def _kexinit(reader: Reader) -> tuple[Fields, KexInit]:
     cookie = reader.take(16, "cookie").hex()
+    block = reader.octets[reader.at :]
+    known = _KNOWN_PROPOSALS.get(block)
+    if known is not None:
+        return {"first_kex_packet_follows": known.first_kex_packet_follows}, msgspec.structs.replace(
+            known, cookie=cookie
+        )
+    fields, value = _read_kexinit(reader, cookie)
+    if len(_KNOWN_PROPOSALS) < _MAX_KNOWN_PROPOSALS and len(block) <= _MAX_KNOWN_OCTETS:
+        _KNOWN_PROPOSALS[block] = value
+    return fields, value
+
+
+def _read_kexinit(reader: Reader, cookie: str) -> tuple[Fields, KexInit]:
     lists = {name: reader.name_list(name) for name in NAME_LISTS}
     follows = reader.boolean("first_kex_packet_follows")
     reader.uint32("reserved")

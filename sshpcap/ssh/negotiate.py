@@ -1,6 +1,9 @@
 """The outcome of two proposals (RFC 4253 §7.1): a pure function, for every slot, failed ones included."""
 
+from functools import lru_cache
 from typing import Final, Literal
+
+import msgspec
 
 from sshpcap.model import Guess, KexInit, Negotiation, Slot, Terrapin, Who
 from sshpcap.ssh.algorithms import Kind, rating, weakness
@@ -55,6 +58,12 @@ def is_aead(cipher: str) -> bool:
 
 def negotiate(client: KexInit, server: KexInit) -> Negotiation:
     """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`."""
+    # Neither the cookie nor the frames matter, and of everything else two programs send the same every time.
+    return _negotiate(*(msgspec.structs.replace(side, cookie="", frames=()) for side in (client, server)))
+
+
+@lru_cache(256)
+def _negotiate(client: KexInit, server: KexInit) -> Negotiation:
     slots = {
         "kex_algorithm": _slot("kex", real_methods(client.kex_algorithms), real_methods(server.kex_algorithms)),
         "server_host_key_algorithm": _slot(

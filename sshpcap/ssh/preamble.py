@@ -37,11 +37,14 @@ def possible(octets: bytes | bytearray) -> bool:
 
 
 def _begins(octets: bytes | bytearray) -> bool:
+    if octets and octets[0] not in _FIRST_OCTETS:
+        return False
     head = bytes(octets[: len(_V2_SIGNATURE)])
     return any(head.startswith(start[: len(head)]) for start in _STARTS)
 
 
 _STARTS: Final = (b"PROXY ", _V2_SIGNATURE, b"CONNECT ", b"HTTP/1.", b"\x04\x01", b"\x05", b"\x00\x5a")
+_FIRST_OCTETS: Final = frozenset(start[0] for start in _STARTS)
 
 
 def _proxy_v1(head: bytes) -> int:

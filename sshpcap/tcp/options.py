@@ -26,9 +26,18 @@ class Options(NamedTuple):
     """Timestamps (RFC 7323 §3)."""
 
 
+_NO_OPTIONS: Final = Options()
+_STAMP: Final = bytes((_NO_OPERATION, _NO_OPERATION, _TIMESTAMPS, 10))
+_ONLY_STAMPED: Final = 12
+_STAMPED: Final = Options(stamped=True)
+"""Timestamps alone: nearly every segment behind the SYN."""
+
+
 def read_options(octets: bytes) -> Options:
     """The options of one segment."""
-    found = Options()
+    if len(octets) == _ONLY_STAMPED and octets.startswith(_STAMP):
+        return _STAMPED
+    found = _NO_OPTIONS
     for kind, value in _each(octets):
         if kind == _MSS and len(value) == 2:
             found = found._replace(mss=int.from_bytes(value, "big"))

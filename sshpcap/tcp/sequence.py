@@ -14,4 +14,5 @@ def difference(left: int, right: int) -> int:
 def unwrap(number: int, origin: int, near: int) -> int:
     """The offset from `origin` that `number` stands for, as an integer that does not wrap: the one nearest to
     `near`."""
-    return near + difference(number, origin + near)
+    # As `near + difference(number, origin + near)`: this is done several times for every segment.
+    return near + (number - origin - near + _HALF) % _MODULUS - _HALF

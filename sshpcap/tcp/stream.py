@@ -120,6 +120,19 @@ class Stream:
                 self._drain()
         return moved
 
+    def append_next(self, start: int, octets: bytes, missing: int, frame: int, time: int) -> bool:
+        """Take in what `add` would without further ado: whole octets that come next. False where it is not so."""
+        here = len(self.octets)
+        if start != here or missing or self._pending or not octets:
+            return False
+        if here + len(octets) > limits.HANDSHAKE_BYTES or len(self.starts) >= limits.MAX_PIECES:
+            return False
+        self.starts.append(here)
+        self.frames.append(frame)
+        self.times.append(time)
+        self.octets += octets
+        return True
+
     def _rebase(self, shift: int) -> None:
         pieces = [*self._pieces(), *self._pending.values()]
         self.octets, self.starts, self.frames, self.times, self.holes = bytearray(), [], [], [], []

@@ -6,12 +6,13 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sshpcap.frames import CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_UNKNOWN, CHECKSUM_WRONG, Segment
-from sshpcap.net.columns import read_columns, segment
+from sshpcap.net.columns import read_columns, segments
 from sshpcap.net.decode import decode
 from tests.net.test_columns import both_ways
 from tests.support import frames
@@ -169,5 +170,5 @@ def test_the_columns_judge_what_decode_judges() -> None:
     packets = [filled(4, tcp(bytes(at))) if at % 2 else filled(4, tcp(bytes(at)), b"\1\2") for at in range(8)]
     block = block_of([Recorded(frames.ethernet(packet, pad=at > 3)) for at, packet in enumerate(packets)])
     columns = read_columns(block).columns
-    found = [segment(block, columns, place).checksum for place in range(8)]
+    found = [one.checksum for _, one in segments(block, columns, np.arange(8))]
     assert found == [CHECKSUM_WRONG, CHECKSUM_RIGHT] * 4

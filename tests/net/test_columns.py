@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from sshpcap.capture import open_capture
 from sshpcap.frames import CHECKSUM_UNKNOWN, CHECKSUM_WRONG, Endpoint, FrameBlock, Segment
-from sshpcap.net.columns import Shapes, keys_of, read_columns, segment
+from sshpcap.net.columns import Shapes, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES
 from tests.support import frames
 from tests.support.blocks import block_of, packets_of, sliced
 from tests.support.captures import SAMPLES, Recorded, captures_at_hand, name_of
 from tests.support.decoding import decode_row
 
-NO_SEGMENT = {"udp", "other", "arp"}
+NO_SEGMENT = {"udp", "other", "arp", "icmp"}
 
 
 def by_columns(block: FrameBlock) -> tuple[dict[int, Segment], Shapes]:
     """The segments that the columns find, by row."""
     shapes = read_columns(block)
-    return {int(row): segment(block, shapes.columns, place) for place, row in enumerate(shapes.columns.row)}, shapes
+    return dict(segments(block, shapes.columns, np.arange(len(shapes.columns.row)))), shapes
 
 
 def both_ways(block: FrameBlock) -> list[Segment]:

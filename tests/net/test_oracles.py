@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import dpkt
+import numpy as np
 import pytest
 
 from sshpcap.capture import open_capture
 from sshpcap.frames import Segment
-from sshpcap.net.columns import read_columns, segment
+from sshpcap.net.columns import read_columns, segments
 from tests.support import frames
 from tests.support.blocks import packets_of, read_file
 from tests.support.captures import SAMPLES, Pcapng, captures_at_hand, name_of
@@ -25,7 +26,8 @@ def segments_of(path: Path) -> dict[int, Segment]:
     with open_capture(str(path)) as source:
         for block in source.blocks():
             shapes = read_columns(block)
-            every = [segment(block, shapes.columns, place) for place in range(len(shapes.columns.row))]
+            places = np.arange(len(shapes.columns.row))
+            every = [segment for _, segment in segments(block, shapes.columns, places)]
             for row in shapes.rest.tolist():
                 _, slow = decode_row(block, row)
                 if isinstance(slow, Segment):

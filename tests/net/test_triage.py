@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import sshpcap.analyzer as analyzer_module
 from sshpcap import limits
 from sshpcap.analyzer import Analyzer
 from sshpcap.capture import open_capture
-from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Segment
+from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.model import Report
 from sshpcap.net import columns, triage
 from sshpcap.net.columns import keys_of
@@ -74,12 +74,12 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Frames of which an object was made."""
     made: list[int] = []
 
-    def counted(block: FrameBlock, found: columns.Columns, place: int) -> object:
-        segment = columns.segment(block, found, place)
-        made.append(segment.frame)
-        return segment
+    def counted(block: FrameBlock, found: columns.Columns, places: Int64s) -> Iterator[tuple[int, Segment]]:
+        for row, segment in columns.segments(block, found, places):
+            made.append(segment.frame)
+            yield row, segment
 
-    monkeypatch.setattr(analyzer_module, "segment", counted)
+    monkeypatch.setattr(analyzer_module, "segments", counted)
     return made
 
 
