@@ -40,6 +40,20 @@ MAX_INTERFACES: Final = 4096
 MAX_NOTICES: Final = 100
 """Notices kept of each kind of container trouble; a broken file could make one per frame."""
 
+# --- live ------------------------------------------------------------------------------------------------------------
+
+MAX_FILTER_PORTS: Final = 60
+"""Ports in one kernel filter: a conditional jump of classic BPF reaches 255 instructions, and each port takes two."""
+
+RING_BYTES: Final = 64 << 20
+"""The kernel's ring: half a second of a full Gigabit link, and the time in which nothing is lost while we are busy."""
+
+RING_BLOCK_BYTES: Final = 1 << 20
+"""A block of the ring: at full rate some 700 frames, which is enough for NumPy's fixed costs to vanish."""
+
+RING_BLOCK_MS: Final = 60
+"""How long the kernel holds back a block that is not full: a person sees no delay, and a quiet link costs nothing."""
+
 # --- connections -----------------------------------------------------------------------------------------------------
 
 MAX_CONNECTIONS: Final = 1_000_000
