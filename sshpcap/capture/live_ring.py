@@ -14,13 +14,14 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from sshpcap import limits
 from sshpcap.capture import bpf
 from sshpcap.capture.errors import CaptureError, Notices
+from sshpcap.capture.live import Interface, reason
 from sshpcap.frames import Bytes, FrameBlock, Int64s
 from sshpcap.model import Capture, Timestamp
 
@@ -49,17 +50,6 @@ _NO_ROWS: Final = np.empty(0, dtype=np.int64)
 _LINK_TYPES: Final = {1: 1, 772: 1, 65534: 101, 768: 12, 776: 12, 801: 105, 803: 127}
 
 
-class Interface(NamedTuple):
-    """A network interface as the system lists it."""
-
-    name: str
-    number: int
-    link_type: int
-    """LINKTYPE_… of its frames as this source gives them."""
-    up: bool
-    addresses: tuple[str, ...]
-
-
 def interfaces() -> list[Interface]:
     """The network interfaces of this host (of this network namespace)."""
     return [_interface(number, name) for number, name in socket.if_nameindex()]
@@ -72,7 +62,7 @@ def _interface(number: int, name: str) -> Interface:
         up = bool(int((about / "flags").read_text(), 16) & 1)
     except (OSError, ValueError):  # a namespace whose /sys shows another one
         hardware, up = _asked(name)
-    return Interface(name, number, _LINK_TYPES.get(hardware, bpf.COOKED), up, ())
+    return Interface(name, number, _LINK_TYPES.get(hardware, bpf.COOKED), up)
 
 
 def _asked(name: str) -> tuple[int, bool]:
@@ -122,7 +112,7 @@ class LiveRing:
                 self._look_at_everything()
         except OSError as error:
             self.close()
-            raise CaptureError(_reason(error), self.name) from None
+            raise CaptureError(reason(error), self.name) from None
 
     def _program(self, ports: Sequence[int], expression: str | None, wanted: list[int]) -> bpf.Program:
         several = wanted if self._cooked else []
@@ -347,12 +337,3 @@ def _chosen(names: Sequence[str]) -> list[Interface]:
         if name not in known:
             raise CaptureError(f"no such interface; there are {', '.join(known) or 'none'}", name)
     return [known[name] for name in dict.fromkeys(names)]
-
-
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.EPERM, errno.EACCES):
-        return (
-            "capturing needs root or CAP_NET_RAW: use sudo, or give Python that capability (setcap cap_net_raw+ep), "
-            "or let another program capture: sudo tcpdump -U -w - 'tcp port 22' | sshpcap live -"
-        )
-    return (error.strerror or str(error)).lower()

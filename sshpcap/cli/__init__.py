@@ -17,6 +17,8 @@ from sshpcap.version import VERSION
 _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
+    "live": "live",
+    "interfaces": "interfaces",
     "explain": "explain",
     "schema": "schema",
 }
