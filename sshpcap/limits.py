@@ -57,16 +57,16 @@ RING_BLOCK_MS: Final = 60
 PORTABLE_FRAMES: Final = 4096
 """Frames put into one block where there is no ring."""
 
-LIVE_CONNECTIONS: Final = 50_000
+LIVE_CONNECTIONS: Final = 30_000
 """Connections held while capturing, unless an option says otherwise: far more than a jump host has at once."""
 
 LIVE_BYTES: Final = 256 << 20
 """Octets that they may take, as reckoned with the two figures below."""
 
-CONNECTION_BYTES: Final = 4096
+CONNECTION_BYTES: Final = 6656
 """What a connection takes before anything is recorded of it (measured, see benchmarks/README.md)."""
 
-EVENT_BYTES: Final = 320
+EVENT_BYTES: Final = 420
 """What a remembered segment takes beside its payload (measured likewise)."""
 
 LIVE_IDLE_NS: Final = 3600_000_000_000
@@ -92,6 +92,10 @@ LIVE_UNANSWERED_TOLD: Final = 32
 
 LIVE_TOLD_AT_ONCE: Final = 256
 """Connections told in one go, so that the ring never waits longer than some 0.1 s."""
+
+LIVE_GARBAGE: Final = 50_000
+"""Objects made before Python looks for cycles among the young ones: a hundred thousand connections are long-lived, and
+walking through them again and again would cost more than reading the frames."""
 
 LIVE_TICK_SECONDS: Final = 0.25
 """How often that is, while frames come."""

@@ -1,8 +1,9 @@
 """A directory of small pcapng files, each there only when it is whole, with limits on their number and octets.
 
-A file is written under a name that begins with a dot, brought to the disk, and renamed; so a kill leaves whole files
-and perhaps one draft, which the next start removes. Only files with our own names are counted or removed. Format:
-draft-ietf-opsawg-pcapng-03 §4. Must not know: why a file is kept.
+A file is written under a name that begins with a dot, and renamed; so a kill leaves whole files and perhaps one draft,
+which the next start removes. (Not brought to the disk one by one: a scan of a thousand handshakes would wait for it.)
+Only files with our own names are counted or removed. Format: draft-ietf-opsawg-pcapng-03 §4. Must not know: why a file
+is kept.
 """
 
 import contextlib
@@ -109,7 +110,6 @@ class RecorderDirectory:
             left = memoryview(octets)
             while left:
                 left = left[os.write(out, left) :]
-            os.fsync(out)
         except OSError:
             os.close(out)
             os.unlink(draft)

@@ -117,17 +117,19 @@ def live(
     watch = Watch(every_port, bounds, keep_frames=directory is not None)
     drawn = sys.stdout.isatty() and not events and output is None
     color = drawn and wants_color(sys.stdout, no_color)
-    chosen = [_screen(watch, failures, color) if drawn else _events(output, failures)]
+    # From here on without rights: whatever is opened must be open to --user, now and when it is opened again.
+    runs_as = _give_up_rights(user, source)
+    chosen = [] if drawn else [_events(output, failures)]
     if syslog:
         chosen.append(_opened(outputs.SYSLOG, outputs.Syslog))
-    page = _metrics(metrics) if metrics else None
-    runs_as = _give_up_rights(user, source)
+    if metrics:
+        chosen.append(_metrics(metrics))
     if directory is not None:
         chosen.append(_keeper(directory, write_mib * _MIB, write_files, every_port))
-    if page is not None:
-        chosen.append(page)
     what = expression or f"TCP port {', '.join(map(str, sorted(set(every_port))))}"
     click.echo(f"sshpcap: listening on {named(source)} for {what}; runs as {runs_as}", err=True)
+    if drawn:
+        chosen.append(_screen(watch, failures, color))
     loop = Loop(
         source,
         watch,

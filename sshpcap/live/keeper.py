@@ -28,7 +28,7 @@ class Keeper:
 
     def change(self, change: Change) -> None:
         """Write the file of a failed handshake."""
-        if change.over is None or change.session.outcome == "encrypted" or not change.frames:
+        if change.over is None or change.session.outcome in ("encrypted", "incomplete") or not change.frames:
             return
         try:
             self._directory.add(_name(change.session), _annotated(change, self._ports))

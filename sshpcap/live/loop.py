@@ -4,6 +4,7 @@ The only clock is here. Its time runs with that of the frames: the latest frame'
 read, so that a capture that is replayed through a pipe is told as one that is live.
 """
 
+import gc
 import signal
 import time
 from types import FrameType, TracebackType
@@ -91,6 +92,9 @@ class Loop:
     def run(self) -> None:
         """Until the source ends, the time is over, or a signal asks to stop."""
         watch = self._watch
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(limits.LIVE_GARBAGE, 20, 50)
         began = told = ticked = time.monotonic()
         with Signals() as signals:
             for block in self._source.blocks():

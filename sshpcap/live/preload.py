@@ -5,6 +5,10 @@ from typing import Final
 
 # What is loaded only when it is needed, here and in the libraries.
 _LATER: Final = (
+    "sshpcap.live.keeper",
+    "sshpcap.live.metrics",
+    "sshpcap.live.outputs",
+    "sshpcap.live.screen",
     "sshpcap.net.decode",
     "sshpcap.report.terminal",
     "sshpcap.report.quality",

@@ -265,7 +265,10 @@ class Watch(Analyzer):
         self._observed_until = max(self._observed_until, now)
         self._expire()
         yield from self._updates()
-        over, self._over = self._over[: limits.LIVE_TOLD_AT_ONCE], self._over[limits.LIVE_TOLD_AT_ONCE :]
+        yield from self._handed_over(limits.LIVE_TOLD_AT_ONCE)
+
+    def _handed_over(self, at_most: int) -> Iterator[Change]:
+        over, self._over = self._over[:at_most], self._over[at_most:]
         for connection, reason, frames in over:
             session = self._session(connection)
             if session is not None:
@@ -274,14 +277,17 @@ class Watch(Analyzer):
     def remaining(self, now: int = 0) -> Iterator[Change]:
         """Everything that is left, when no more frames come; `now` as for `tick`."""
         self._observed_until = max(self._observed_until, now)
-        for pair, connection in list(self._connections.items()):
-            if not connection.candidate:
-                self._finish(pair, "closed" if connection.closed() else "end")
-        over, self._over = self._over, []
-        for connection, reason, frames in over:
-            session = self._session(connection)
-            if session is not None:
-                yield Change(session, reason, frames, self._observed_until)
+        yield from self._handed_over(len(self._over))
+        unanswered = 0
+        for group in reversed(GROUPS):
+            for pair in list(self._groups[group]):
+                connection = self._connections[pair]
+                if group == "silent" and not self._is_answered(pair):
+                    unanswered += 1
+                    self._expire_unanswered(pair, "end", tell=unanswered <= limits.LIVE_TELL_LATER // 8)
+                else:
+                    self._finish(pair, "closed" if connection.closed() else "end")
+                yield from self._handed_over(len(self._over))
 
     def open_sessions(self, at_most: int) -> list[Session]:
         """The unfinished handshakes with the latest frames, for a view."""
@@ -314,16 +320,16 @@ class Watch(Analyzer):
                     self._finish(pair, "closed")
                 elif group == "silent" and not self._is_answered(pair):
                     unanswered += 1
-                    self._expire_unanswered(pair, tell=unanswered <= limits.LIVE_UNANSWERED_TOLD)
+                    self._expire_unanswered(pair, "idle", tell=unanswered <= limits.LIVE_UNANSWERED_TOLD)
                 else:
                     self._give_up(pair, "idle")
         while len(self._handed_out) > self.max_ignored:
             del self._handed_out[next(iter(self._handed_out))]
 
-    def _expire_unanswered(self, pair: Pair, *, tell: bool) -> None:
+    def _expire_unanswered(self, pair: Pair, reason: Reason, *, tell: bool) -> None:
         """A SYN without answer is told, unless there are so many that they are a flood."""
         if tell or self._connections[pair].candidate:
-            self._finish(pair, "idle")
+            self._finish(pair, reason)
             return
         self._let_go(pair)
         self.lost["silent"] += 1
