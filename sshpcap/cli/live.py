@@ -1,5 +1,6 @@
 """`sshpcap live`: connections as they happen."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -99,6 +100,8 @@ def live(
     On a terminal a table that updates itself, and the full report at the end (Ctrl-C); elsewhere one JSON event a line:
     session_updated, session_closed, statistics. Needs root or CAP_NET_RAW only to begin; then it runs as --user.
     """
+    # Rights are given up thread by thread, and NumPy's algebra, which is not needed, starts some when it is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sshpcap.analyzer import SSH_PORT
     from sshpcap.capture.live import open_live
     from sshpcap.live import outputs

@@ -33,6 +33,7 @@ def drop(user: str) -> str:
         _prctl(library, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
         _clear_capabilities(library)
         _prctl(library, _PR_SET_NO_NEW_PRIVS, 1)
+        _look_at_threads()
     return f"{_name(os.geteuid())} (uid {os.geteuid()}, gid {os.getegid()}), without capabilities"
 
 
@@ -79,6 +80,15 @@ def _effective() -> int:
             if line.startswith("CapEff:"):
                 return int(line.split()[1], 16)
     return 0
+
+
+def _look_at_threads() -> None:
+    """Capabilities and no_new_privs belong to a thread: one that a library started before would have kept its own."""
+    for thread in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{thread}/status", encoding="ascii", errors="replace") as file:
+            state = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        if any(int(state[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")) or state["NoNewPrivs"] != "1":
+            raise PrivilegeError("a thread has kept its rights (OPENBLAS_NUM_THREADS=1 keeps NumPy from starting any)")
 
 
 def _prctl(library: ctypes.CDLL, option: int, value: int) -> None:

@@ -29,7 +29,8 @@ class Statistics(Value, frozen=True):
     drops: int
     """Frames that the kernel, or the capturing program, says were lost."""
     connections: dict[str, int]
-    """Held now: closed (waiting for stragglers), silent (no payload yet), talking (in the handshake), encrypted."""
+    """Held now, by group: unanswered (nothing but SYNs), answered (no payload yet), talking (in the handshake),
+    encrypted, closed (waiting for stragglers)."""
     outcomes: dict[str, int]
     """Connections told for the last time, by outcome."""
     findings: dict[str, int]

@@ -1,9 +1,10 @@
 """An analyzer for days: tells of connections as they go on and end, and holds no more than it may.
 
-Every connection is in one of four groups, each in the order of its last frame: `SILENT` (no payload yet), `TALKING` (in
-its handshake), `ENCRYPTED` and `CLOSED` (waiting for stragglers). Each group has its patience. When room is needed,
-closed ones are told early; then the silent, then the encrypted, then the talking that had no frame for longest are let
-go: a flood of SYNs pushes out itself, and not the handshakes that go on.
+Every connection is in one of five groups, each in the order of its last frame: `unanswered` (nothing but SYNs),
+`answered` (open, without payload yet), `talking` (in its handshake), `encrypted`, and `closed` (waiting for
+stragglers). Each group has its patience. When room is needed, closed ones are told early, then those of the other
+groups that had no frame for longest are let go, in the order of `GROUPS`: a flood pushes out itself, and not the
+handshakes that go on.
 Must not know: where frames come from, where the changes go.
 """
 
@@ -22,9 +23,10 @@ from sshpcap.net.triage import Muted
 Reason = Literal["closed", "idle", "evicted", "end"]
 """Why a connection is told for the last time: it ended, nothing came for too long, room was needed, or we stop."""
 
-Group = Literal["closed", "silent", "encrypted", "talking"]
-GROUPS: Final[tuple[Group, ...]] = ("closed", "silent", "encrypted", "talking")
+Group = Literal["closed", "unanswered", "answered", "encrypted", "talking"]
+GROUPS: Final[tuple[Group, ...]] = ("closed", "unanswered", "answered", "encrypted", "talking")
 """In the order in which they make room."""
+_HANDSHAKES: Final[tuple[Group, ...]] = ("talking", "answered")
 
 
 class KeptFrame(NamedTuple):
@@ -64,7 +66,7 @@ class _Watched:
     __slots__ = ("cost", "frames", "group", "mark", "stalled", "told")
 
     def __init__(self) -> None:
-        self.group: Group = "silent"
+        self.group: Group = "unanswered"
         self.cost = limits.CONNECTION_BYTES
         self.frames: list[KeptFrame] | None = None
         self.mark: object = None
@@ -128,8 +130,10 @@ class Watch(Analyzer):
             group = "encrypted"
         elif found.length or watched.group == "talking":
             group = "talking"
+        elif watched.group == "answered" or self._is_answered(pair):
+            group = "answered"
         else:
-            group = "silent"
+            group = "unanswered"
         self._touch(pair, watched, group)
         if found.length and not quiet:
             self._moved[pair] = None
@@ -141,8 +145,12 @@ class Watch(Analyzer):
         super()._icmp(error)
         pair = _pair(error)
         watched = self._watched.get(pair)
-        if watched is not None and self._keep:
+        if watched is None:
+            return
+        if self._keep:
             self._keep_frame(watched, error.frame)
+        if watched.group == "unanswered":
+            self._touch(pair, watched, "closed")  # nobody goes on after an error that answers the SYN
 
     def _count(self, muted: Muted) -> None:
         super()._count(muted)
@@ -188,7 +196,7 @@ class Watch(Analyzer):
 
     def _watch(self, pair: Pair) -> _Watched:
         watched = self._watched[pair] = _Watched()
-        self._groups["silent"][pair] = None
+        self._groups["unanswered"][pair] = None
         self.held_bytes += watched.cost
         return watched
 
@@ -222,15 +230,15 @@ class Watch(Analyzer):
     def _give_up(self, pair: Pair, reason: Reason) -> None:
         """Let go of a connection that may still be open. What comes of it later is passed over."""
         watched = self._watched[pair]
-        group, answered = watched.group, self._connections[pair].candidate or self._is_answered(pair)
+        group, candidate = watched.group, self._connections[pair].candidate
         self.lost[group] += 1
-        if group == "silent" and reason == "evicted" and not answered:
+        if group == "unanswered" and reason == "evicted" and not candidate:
             # One of a flood: there is nothing to tell but their number.
             self._let_go(pair)
             self.lost["untold"] += 1
             return
         self._finish(pair, reason)
-        if group != "closed" and answered:
+        if group != "unanswered":
             self._pass_over(pair)
 
     def _is_answered(self, pair: Pair) -> bool:
@@ -282,7 +290,7 @@ class Watch(Analyzer):
         for group in reversed(GROUPS):
             for pair in list(self._groups[group]):
                 connection = self._connections[pair]
-                if group == "silent" and not self._is_answered(pair):
+                if group == "unanswered":
                     unanswered += 1
                     self._expire_unanswered(pair, "end", tell=unanswered <= limits.LIVE_TELL_LATER // 8)
                 else:
@@ -302,7 +310,8 @@ class Watch(Analyzer):
     def _expire(self) -> None:
         patience: dict[Group, int] = {
             "closed": limits.LINGER_NS,
-            "silent": limits.LIVE_UNANSWERED_NS,
+            "unanswered": limits.LIVE_UNANSWERED_NS,
+            "answered": limits.LIVE_HANDSHAKE_NS,
             "talking": limits.LIVE_HANDSHAKE_NS,
             "encrypted": self.bounds.idle_ns,
         }
@@ -318,7 +327,7 @@ class Watch(Analyzer):
                 if group == "closed":
                     self._handed_out[pair] = None
                     self._finish(pair, "closed")
-                elif group == "silent" and not self._is_answered(pair):
+                elif group == "unanswered":
                     unanswered += 1
                     self._expire_unanswered(pair, "idle", tell=unanswered <= limits.LIVE_UNANSWERED_TOLD)
                 else:
@@ -332,7 +341,7 @@ class Watch(Analyzer):
             self._finish(pair, reason)
             return
         self._let_go(pair)
-        self.lost["silent"] += 1
+        self.lost["unanswered"] += 1
         self.lost["untold"] += 1
 
     def _updates(self) -> Iterator[Change]:
@@ -347,12 +356,12 @@ class Watch(Analyzer):
             watched.mark = mark
             yield from self._told(connection, watched)
             room -= 1
-        for group in ("talking", "silent"):
+        for group in _HANDSHAKES:
             for pair in islice(self._groups[group], limits.LIVE_CONNECTIONS):
                 connection, watched = self._connections[pair], self._watched[pair]
                 if connection.recorder.last_time + limits.LIVE_STALLED_NS > self._observed_until or room <= 0:
                     break
-                if watched.stalled or connection.candidate or not self._is_answered(pair):
+                if watched.stalled or connection.candidate:
                     continue
                 watched.stalled = True
                 yield from self._told(connection, watched)
