@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.traffic import Sender, bulk, frames_of, half_open, of_client
+from benchmarks.traffic import Bulk, Sender, frames_of, half_open, of_client
 from tests.live.veth import Veth
 
 _GOOD, _BAD, _FLOOD, _HALF = 20, 5, 5000, 25
@@ -36,7 +36,7 @@ def generate(minutes: float) -> None:
     syn = good[0]
     long_lived = of_client(good[:-4], 1, network=14)
     sender.send(long_lived)
-    stream = bulk(long_lived, 1 << 62)
+    stream = Bulk(long_lived)
     drips = [of_client(begun, number, network=13) for number in range(_DRIPS)]
     sent = {"good": 0, "bad": 0, "flood": 0, "half_open": 0}
     began = time.monotonic()
@@ -52,7 +52,7 @@ def generate(minutes: float) -> None:
                 for _ in range(_FLOOD // 10):
                     sender.send(of_client([syn], sent["flood"], network=12))
                     sent["flood"] += 1
-            sender.send([next(stream) for _ in range(_BULK // 10)])
+            sender.bulk(stream, _BULK // 10)
             time.sleep(max(0.0, began + second + part / 10 - time.monotonic()))
         if second % 60 in range(30, 50):
             for _ in range(_HALF):

@@ -6,8 +6,7 @@ that captures looks at them.
 
 import socket
 import struct
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,7 @@ def frames_of(sample: str) -> list[bytes]:
             bytes(block.frame(row))
             for block in source.blocks()
             for row in range(len(block.number))
-            if block.frame(row)[12:15] == b"\x08\x00\x45" and block.frame(row)[23] == 6
+            if bytes(block.frame(row)[12:15]) == b"\x08\x00\x45" and block.frame(row)[23] == 6
         ]
 
 
@@ -48,18 +47,25 @@ def half_open(frames: Sequence[bytes]) -> list[bytes]:
     raise ValueError("no identification string")
 
 
-def bulk(frames: Sequence[bytes], count: int, payload: int = 1400) -> Iterator[bytes]:
-    """Encrypted data of the server behind the last frame with payload of a handshake."""
-    last = [frame for frame in frames if frame[_ADDRESSES : _ADDRESSES + 4] != frames[0][_ADDRESSES : _ADDRESSES + 4]
-            and not frame[_TCP_FLAGS] & 7][-1]  # fmt: skip
-    header = bytearray(last[: _PORTS + (last[_PORTS + 12] >> 4) * 4])
-    (seq,) = struct.unpack_from(">I", header, _PORTS + 4)
-    header[16:18] = (len(header) - _ETHERNET + payload).to_bytes(2, "big")
-    octets = bytes(payload)
-    for at in range(count):
-        struct.pack_into(">I", header, _PORTS + 4, (seq + 100_000 + at * payload) & 0xFFFFFFFF)
-        header[18:20] = (at & 0xFFFF).to_bytes(2, "big")
-        yield bytes(header) + octets
+class Bulk:
+    """Encrypted data of the server behind a handshake, segment after segment; each overwrites the one before."""
+
+    def __init__(self, frames: Sequence[bytes], payload: int = 1400) -> None:
+        client = frames[0][_ADDRESSES : _ADDRESSES + 4]
+        data = [frame for frame in frames if frame[_ADDRESSES : _ADDRESSES + 4] != client and not frame[_TCP_FLAGS] & 7]
+        header = bytearray(data[-1][: _PORTS + (data[-1][_PORTS + 12] >> 4) * 4])
+        header[16:18] = (len(header) - _ETHERNET + payload).to_bytes(2, "big")
+        (self._seq,) = struct.unpack_from(">I", header, _PORTS + 4)
+        self._seq += 100_000
+        self._payload, self._at = payload, 0
+        self._frame = header + bytes(payload)
+
+    def next(self) -> bytearray:
+        """The next segment; valid until the one after it is asked for."""
+        struct.pack_into(">I", self._frame, _PORTS + 4, (self._seq + self._at * self._payload) & 0xFFFFFFFF)
+        struct.pack_into(">H", self._frame, 18, self._at & 0xFFFF)
+        self._at += 1
+        return self._frame
 
 
 class Sender:
@@ -76,15 +82,9 @@ class Sender:
             self._out.send(frame)
         self.sent += len(frames)
 
-    def at_rate(self, frames: Sequence[bytes], rate: float) -> float:
-        """So many a second, in bursts of a millisecond or more; returns the rate that was reached."""
-        begun, sent = time.perf_counter(), 0
-        while sent < len(frames):
-            due = min(len(frames), int((time.perf_counter() - begun) * rate) + 1)
-            for frame in frames[sent:due]:
-                self._out.send(frame)
-            sent = due
-            if sent < len(frames):
-                time.sleep(0.001)
-        self.sent += sent
-        return sent / (time.perf_counter() - begun)
+    def bulk(self, stream: Bulk, count: int) -> None:
+        """So many segments of a stream."""
+        send, take = self._out.send, stream.next
+        for _ in range(count):
+            send(take())
+        self.sent += count

@@ -21,6 +21,7 @@ T = TypeVar("T")
 _MIB: Final = 1 << 20
 _SECOND: Final = 1_000_000_000
 _DRAWN_SECONDS: Final = 0.5
+_THREADS: Final = "OPENBLAS_NUM_THREADS"
 
 
 @click.command(context_settings=CONTEXT)
@@ -100,8 +101,7 @@ def live(
     On a terminal a table that updates itself, and the full report at the end (Ctrl-C); elsewhere one JSON event a line:
     session_updated, session_closed, statistics. Needs root or CAP_NET_RAW only to begin; then it runs as --user.
     """
-    # Rights are given up thread by thread, and NumPy's algebra, which is not needed, starts some when it is loaded.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _with_one_thread()
     from sshpcap.analyzer import SSH_PORT
     from sshpcap.capture.live import open_live
     from sshpcap.live import outputs
@@ -143,6 +143,14 @@ def live(
     )
     _run(loop, outputs.Several(chosen))
     _end(loop, source, drawn=drawn, failures=failures, color=color)
+
+
+def _with_one_thread() -> None:
+    """Rights are given up thread by thread, and NumPy's algebra (which is not used) has started some: begin again."""
+    tasks = "/proc/self/task"
+    asked_for = sys.argv[1:2] == ["live"] and _THREADS not in os.environ
+    if asked_for and os.path.isdir(tasks) and len(os.listdir(tasks)) > 1:
+        os.execve(sys.executable, sys.orig_argv, os.environ | {_THREADS: "1"})
 
 
 def _screen(watch: "Watch", failures: bool, color: bool) -> "Output":
