@@ -79,6 +79,8 @@ class Analyzer:
         `tolerant`: an error of ours in one connection becomes a notice, and the others are still reported.
         """
         self.ports = frozenset(ports)
+        self.max_connections = self.max_ignored = limits.MAX_CONNECTIONS
+        """Connections held, and endpoints remembered that are passed over."""
         self.protocols: Counter[str] = Counter()
         self.other_ports: Counter[int] = Counter()
         """Connections that are not SSH, by the port of the side that was asked."""
@@ -289,7 +291,7 @@ class Analyzer:
             if self._candidates >= limits.MAX_CANDIDATES:
                 self._forget_candidates()
             self._candidates += 1
-        elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
+        elif len(self._connections) - self._candidates >= self.max_connections:
             self._evict()
         connection = self._connections[pair] = Connection(first, candidate=candidate)
         if self._triage is not None:
@@ -310,9 +312,13 @@ class Analyzer:
         self._last_index += 1
         connection.index = self._last_index
 
+    def _let_go(self, pair: Pair) -> Connection:
+        """Take a connection out of those that are watched."""
+        return self._connections.pop(pair)
+
     def _end(self, pair: Pair, connection: Connection) -> None:
         """The endpoints are used anew, or room is needed: no more frames will come for this recording."""
-        del self._connections[pair]
+        self._let_go(pair)
         if self._triage is not None:
             self._triage.unmute(connection.recorder.endpoints)
         if connection.candidate:
@@ -321,9 +327,13 @@ class Analyzer:
             self._ended.append(connection)
 
     def _ignore(self, pair: Pair) -> None:
-        del self._connections[pair]
+        self._let_go(pair)
         self.other_ports[min(endpoint.port for endpoint in pair)] += 1
-        if len(self._ignored) >= limits.MAX_CONNECTIONS:
+        self._pass_over(pair)
+
+    def _pass_over(self, pair: Pair) -> None:
+        """Look no more at frames of these endpoints, until a SYN makes them another connection."""
+        if len(self._ignored) >= self.max_ignored:
             self._forget_ignored(next(iter(self._ignored)))
         self._ignored[pair] = None
         if self._triage is not None:
@@ -339,7 +349,7 @@ class Analyzer:
         undecided = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if c.candidate]
         undecided.sort()
         for _, pair in undecided[: len(undecided) // 2 + 1]:
-            del self._connections[pair]
+            self._let_go(pair)
             self._candidates -= 1
             self._forgotten_candidates += 1
 
@@ -385,7 +395,7 @@ class Analyzer:
         latest = self._observed_until if idle else self._observed_until - limits.LINGER_NS
         for pair, connection in list(self._connections.items()):
             if not connection.candidate and connection.closed() and connection.recorder.last_time <= latest:
-                del self._connections[pair]
+                self._let_go(pair)
                 if self._triage is not None:
                     self._triage.unmute(connection.recorder.endpoints)
                 self._handed_out[pair] = None
@@ -490,7 +500,7 @@ class Analyzer:
                 code="connections-evicted",
                 count=self._evicted,
                 text=(
-                    f"more than {limits.MAX_CONNECTIONS:,} connections at once: the ones quiet for longest were "
+                    f"more than {self.max_connections:,} connections at once: the ones quiet for longest were "
                     "ended early"
                 ),
             )

@@ -50,7 +50,7 @@ class Connection:
         if events < limits.QUIET_AFTER_EVENTS:
             return False
         states = [cutter.state if cutter else None for cutter in self._cutters]
-        if all(state is State.ENCRYPTED for state in states):
+        if self.encrypted():
             return True
         if events < limits.MAX_EVENTS:
             return False
@@ -58,6 +58,14 @@ class Connection:
             state in FINAL or side.sent > limits.HANDSHAKE_BYTES or not side.frames
             for state, side in zip(states, recorder.directions, strict=True)
         )
+
+    def mark(self) -> object:
+        """How far both directions are cut; equal while nothing new could be read."""
+        return tuple((len(cutter.units), cutter.state) if cutter else None for cutter in self._cutters)
+
+    def encrypted(self) -> bool:
+        """Both directions are read to their NEWKEYS."""
+        return all(cutter is not None and cutter.state is State.ENCRYPTED for cutter in self._cutters)
 
     def closed(self) -> bool:
         """Both sides have closed, or one has reset it."""

@@ -46,6 +46,78 @@ MAX_QUIET_END_NS: Final = 86_400_000_000_000
 MAX_NOTICES: Final = 100
 """Notices kept of each kind of container trouble; a broken file could make one per frame."""
 
+# --- live ------------------------------------------------------------------------------------------------------------
+
+MAX_FILTER_PORTS: Final = 60
+"""Ports in one kernel filter: a conditional jump of classic BPF reaches 255 instructions, and each port takes two."""
+
+RING_BYTES: Final = 64 << 20
+"""The kernel's ring: half a second of a full Gigabit link, and the time in which nothing is lost while we are busy."""
+
+RING_BLOCK_BYTES: Final = 1 << 20
+"""A block of the ring: at full rate some 700 frames, which is enough for NumPy's fixed costs to vanish."""
+
+RING_BLOCK_MS: Final = 60
+"""How long the kernel holds back a block that is not full: a person sees no delay, and a quiet link costs nothing."""
+
+PORTABLE_FRAMES: Final = 4096
+"""Frames put into one block where there is no ring."""
+
+LIVE_CONNECTIONS: Final = 30_000
+"""Connections held while capturing, unless an option says otherwise: far more than a jump host has at once."""
+
+LIVE_BYTES: Final = 256 << 20
+"""Octets that they may take, as reckoned with the two figures below."""
+
+CONNECTION_BYTES: Final = 6656
+"""What a connection takes before anything is recorded of it (measured, see benchmarks/README.md)."""
+
+EVENT_BYTES: Final = 420
+"""What a remembered segment takes beside its payload (measured likewise)."""
+
+LIVE_IDLE_NS: Final = 3600_000_000_000
+"""An encrypted connection without any frame for this long is let go; most have keep-alives within minutes."""
+
+LIVE_HANDSHAKE_NS: Final = 300_000_000_000
+"""The same in a handshake: LoginGraceTime of OpenSSH is 120 s."""
+
+LIVE_UNANSWERED_NS: Final = 75_000_000_000
+"""The same before any payload: Linux sends the last SYN 32 s after the one before it, and gives up 64 s later."""
+
+LIVE_STALLED_NS: Final = 5_000_000_000
+"""A handshake that did not go on for this long is told as stalled, as in a report (`vocabulary`: stalled)."""
+
+LIVE_PASSED_OVER: Final = 100_000
+"""Endpoints remembered of connections that were let go while they were open."""
+
+LIVE_TELL_LATER: Final = 4096
+"""Connections that are over and wait to be told; more are only counted. Telling one takes some 0.3 ms."""
+
+LIVE_UNANSWERED_TOLD: Final = 32
+"""SYNs without answer told in one go, of all that expire at that moment; a flood is only counted."""
+
+LIVE_TOLD_AT_ONCE: Final = 256
+"""Connections told in one go, so that the ring never waits longer than some 0.1 s."""
+
+LIVE_GARBAGE: Final = 50_000
+"""Objects made before Python looks for cycles among the young ones: a hundred thousand connections are long-lived, and
+walking through them again and again would cost more than reading the frames."""
+
+LIVE_TICK_SECONDS: Final = 0.25
+"""How often that is, while frames come."""
+
+LIVE_REPORT_SESSIONS: Final = 1000
+"""Connections kept for the report at the end; each takes some 40 kB. Failures are kept rather than successes."""
+
+RECORD_BYTES: Final = 1 << 30
+"""Octets of all files that the recorder keeps, unless an option says otherwise."""
+
+RECORD_FILES: Final = 10_000
+"""Number of those files."""
+
+KEPT_FRAMES: Final = 200
+"""Frames kept of a handshake for the recorder; one has some 20."""
+
 # --- connections -----------------------------------------------------------------------------------------------------
 
 MAX_CONNECTIONS: Final = 1_000_000

@@ -18,6 +18,8 @@ from sshpcap.version import VERSION
 _COMMANDS: Final = {
     "analyze": "analyze",
     "info": "info",
+    "live": "live",
+    "interfaces": "interfaces",
     "slice": "slice",
     "ticket": "ticket",
     "explain": "explain",

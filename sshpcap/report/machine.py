@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from sshpcap.model import Duration, Report, Session, Timestamp
+from sshpcap.model.base import Value
 from sshpcap.report.view import Options, select
 
 
@@ -51,7 +52,7 @@ def _schema(kind: type) -> dict[str, Any]:
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_encode)
 
 
-def to_json(value: Report | Session) -> bytes:
+def to_json(value: Value) -> bytes:
     """One JSON document, in UTF-8, without white space."""
     return _ENCODER.encode(value)
 
@@ -63,5 +64,10 @@ def from_json(octets: bytes) -> Report:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a report."""
-    schema = msgspec.json.schema(Report, schema_hook=_schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sshpcap report", **schema}
+    return schema_of(Report, "sshpcap report")
+
+
+def schema_of(kind: Any, title: str) -> dict[str, Any]:
+    """JSON Schema (2020-12) of results of a kind."""
+    schema = msgspec.json.schema(kind, schema_hook=_schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}

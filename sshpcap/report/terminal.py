@@ -22,7 +22,7 @@ from sshpcap.report.quality import quality
 from sshpcap.report.summary import Group
 from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, safe, view
 
-_STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
+STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
 _EXPLAIN: Final = "sshpcap explain"
 
 
@@ -80,7 +80,7 @@ def render_one(
     """One connection, as it is shown when it has ended while the capture goes on."""
     row, detail = one(session, options)
     line = _text(f"{row.number}  {row.client} → {row.server}  {row.stage}  ")
-    line.append_text(_text(row.outcome, _STYLES[row.tone]))
+    line.append_text(_text(row.outcome, STYLES[row.tone]))
     line.append_text(_text(f"  {row.why}"))
     parts: list[RenderableType] = [line]
     if detail is not None:
@@ -134,14 +134,14 @@ def _connections(shown: View) -> Table:
     table.add_column("result", no_wrap=True)
     table.add_column("what happened", overflow="fold", ratio=1)
     for row in shown.rows:
-        style = _STYLES[row.tone]
+        style = STYLES[row.tone]
         table.add_row(_text(row.number), _text(row.client), _text(row.server), _text(row.stage),
                       _text(row.outcome, style), _text(row.why))  # fmt: skip
     return table
 
 
 def _detail(detail: Detail, clock: Clock) -> RenderableType:
-    style = _STYLES[detail.tone]
+    style = STYLES[detail.tone]
     parts: list[RenderableType] = [
         Rule(_text(detail.title, "bold"), align="left", style="dim"),
         Panel(_text(detail.verdict), title=_text(detail.outcome, style), title_align="left", border_style=style),
@@ -186,7 +186,7 @@ def _negotiation(slots: tuple[SlotRow, ...]) -> RenderableType:
     table.add_column(overflow="fold", style="dim", ratio=1)
     offers: list[RenderableType] = []
     for slot in slots:
-        table.add_row(_text(slot.name), _text(slot.result, _STYLES[slot.tone]), _text(slot.reason))
+        table.add_row(_text(slot.name), _text(slot.result, STYLES[slot.tone]), _text(slot.reason))
         if slot.client_offer or slot.server_offer:
             offers.append(_offers(slot))
     return Padding(Lines(table, *offers), (0, 0, 0, 2))

@@ -150,9 +150,9 @@ def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
     return tuple(s for s in wanted if s.index not in options.told)
 
 
-def one(session: Session, options: Options) -> tuple[Row, Detail | None]:
+def one(session: Session, options: Options | None = None) -> tuple[Row, Detail | None]:
     """A connection by itself: its row, and the whole story if it did not go well."""
-    return _row(session), _detail(session, options) if _order(session) < 2 else None
+    return _row(session), _detail(session, options or Options()) if _order(session) < 2 else None
 
 
 def select(sessions: Iterable[Session], options: Options) -> tuple[Session, ...]:

@@ -1,0 +1,1 @@
+"""Tests of live capture; what needs root is marked `lab`."""
