@@ -11,7 +11,8 @@ How it is known
     the forgotten state is named first.
 
 When it may be wrong
-    That nothing came is certain. Host or path is not: one capture does not tell. If the capture was taken at the
+    That nothing came is certain. Host or path is not: one capture does not tell. Where what is repeated is large it
+    is medium: it may be all that is lost, and the other side has nothing to say. If the capture was taken at the
     silent side, its frames would be there; so the loss is then on the way to it.
 
 What to do
