@@ -110,6 +110,12 @@ SHOWN_PORTS: Final = 10
 SHOWN_DETAILS: Final = 50
 """Connections told in full when none was asked for by number: more than that nobody reads."""
 
+MAX_NEIGHBOURS: Final = 4096
+"""Hosts looked for by ARP or neighbour discovery that are remembered: a scan of a network of /20."""
+
+SHOWN_NEIGHBOURS: Final = 3
+"""Of them named in notices."""
+
 # --- IP fragments and tunnels -----------------------------------------------------------------------------------------
 
 MAX_DATAGRAM_BYTES: Final = 65535

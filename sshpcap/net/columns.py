@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
-from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
 
 Mask = npt.NDArray[np.bool_]
@@ -93,14 +93,13 @@ def read_columns(block: FrameBlock) -> Shapes:
     ethertype, network = _network_layer(block, words)
     end = block.offset + block.captured
     protocols = {
-        "arp": int(np.count_nonzero(ethertype == ETHERTYPE_ARP)),
         "unreadable": 0,
         "udp": 0,
         "other": 0,
     }
     tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
     tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
-    neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6) & (ethertype != ETHERTYPE_ARP)
+    neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6)
     # A segment has no more octets than its frame had on the link, whatever the IP header says.
     on_link = block.offset + np.maximum(block.original, block.captured)
     columns, rest = _tcp(words, tcp4, tcp6, network, end, on_link)
