@@ -82,7 +82,7 @@ class Analyzer:
         if self._triage is not None:
             touched = {(found.source, found.destination) for _, found in rare}
             places, sums = self._triage.sift(block, shapes.columns, touched)
-            for muted in sums:
+            for muted in sorted(sums, key=_by_first_frame):
                 self._count(muted)
         self._walk(block, shapes, places, rare)
 
@@ -192,6 +192,8 @@ class Analyzer:
                 again=muted.again,
                 data_frames=muted.data_frames,
                 largest=muted.largest,
+                ahead_before=muted.ahead_before,
+                last_before=muted.last_before,
             ),
         )
 
@@ -402,6 +404,10 @@ class Analyzer:
                 text="hosts were looked for on this network (ARP or neighbour discovery) and not found; those asked"
                 " for most are named above",
             )
+
+
+def _by_first_frame(muted: Muted) -> int:
+    return muted.first_frame
 
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:

@@ -164,7 +164,7 @@ def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
         first_time=side.ahead_time,
         last_frame=side.last_data_frame,
         last_time=side.last_data_time,
-        idle=None,
+        idle=max(0, side.ahead_time - side.ahead_before),
         acknowledged=None,
         after=0,
         passed=None,
