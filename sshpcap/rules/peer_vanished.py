@@ -106,13 +106,13 @@ _REMEDIES = (
     Remedy(
         side="client",
         action="keep idle connections alive, and notice a dead one. ssh_config:",
-        command="ServerAliveInterval 60\nServerAliveCountMax 3",
+        command="ServerAliveInterval 60",
         risk="a connection that would have survived a short outage is closed after three minutes of it",
     ),
     Remedy(
         side="server",
         action="the same from the server's side. sshd_config:",
-        command="ClientAliveInterval 60\nClientAliveCountMax 3",
+        command="ClientAliveInterval 60",
         risk="sessions of clients that are out of reach for three minutes are closed",
     ),
     Remedy(
