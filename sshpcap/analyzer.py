@@ -20,6 +20,7 @@ from sshpcap import limits, rules
 from sshpcap.connection import Connection
 from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
 from sshpcap.interpret import interpret
+from sshpcap.interpret.words import address_text
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES, link_name
@@ -157,7 +158,7 @@ class Analyzer:
             self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
 
     def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
-        for muted in sums:
+        for muted in sorted(sums, key=_by_first_frame):
             self._count(muted)
         self._walk(block, columns, places, rare)
 
@@ -280,6 +281,8 @@ class Analyzer:
                 again=muted.again,
                 data_frames=muted.data_frames,
                 largest=muted.largest,
+                ahead_before=muted.ahead_before,
+                last_before=muted.last_before,
             ),
         )
 
@@ -495,6 +498,7 @@ class Analyzer:
             )
         if fragments is not None and fragments.overlaps:
             yield Notice(code="overlapping-fragments", count=fragments.overlaps, text="IP fragments overlap")
+        yield from self._looked_for()
         if self._evicted:
             yield Notice(
                 code="connections-evicted",
@@ -524,6 +528,37 @@ class Analyzer:
                     "octet; the ones quiet for longest are not watched for SSH"
                 ),
             )
+
+    def _looked_for(self) -> Iterable[Notice]:
+        """Hosts on the own network that nobody could find: a connection to them shows no SYN."""
+        if self._decoder is None:
+            return
+        known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
+        missing = [one for one in self._decoder.neighbours.unanswered() if one.target not in known]
+        for one in missing[: limits.SHOWN_NEIGHBOURS]:
+            how = "ARP" if len(one.target) == 4 else "neighbour discovery"
+            target = address_text(one.target)
+            yield Notice(
+                code="neighbour-not-found",
+                frame=one.frame,
+                count=one.times,
+                text=(
+                    f"{address_text(one.asker)} looked {one.times} times for {target} ({how}) and nobody answered: that"
+                    " host is off, or not on this network. A connection to it leaves no SYN; ssh prints"
+                    f' "connect to host {target} port 22: No route to host" after about 3 s'
+                ),
+            )
+        if len(missing) > limits.SHOWN_NEIGHBOURS:
+            yield Notice(
+                code="neighbours-not-found",
+                count=len(missing),
+                text="hosts were looked for on this network (ARP or neighbour discovery) and not found; those asked"
+                " for most are named above",
+            )
+
+
+def _by_first_frame(muted: Muted) -> int:
+    return muted.first_frame
 
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:

@@ -217,6 +217,12 @@ SHOWN_COMMENT: Final = 4096
 SHOWN_FRAMES: Final = 5000
 """Frames of one connection that `--verbose` lists."""
 
+MAX_NEIGHBOURS: Final = 4096
+"""Hosts looked for by ARP or neighbour discovery that are remembered: a scan of a network of /20."""
+
+SHOWN_NEIGHBOURS: Final = 3
+"""Of them named in notices."""
+
 # --- IP fragments and tunnels -----------------------------------------------------------------------------------------
 
 MAX_DATAGRAM_BYTES: Final = 65535

@@ -19,7 +19,6 @@ from sshpcap.net import checksums
 from sshpcap.net.encapsulation import (
     BY_PROTOCOL,
     BY_UDP_PORT,
-    ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ICMP6_ERRORS,
@@ -178,7 +177,6 @@ def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
     ethertype, network = _network_layer(block, words)
     end = block.offset + block.captured
     protocols = {
-        "arp": int(np.count_nonzero(ethertype == ETHERTYPE_ARP)),
         "icmp": 0,
         "unreadable": 0,
         "udp": 0,
@@ -186,7 +184,7 @@ def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
     }
     tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
     tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
-    neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6) & (ethertype != ETHERTYPE_ARP)
+    neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6)
     # A segment has no more octets than its frame had on the link, whatever the IP header says.
     on_link = block.offset + np.maximum(block.original, block.captured)
     columns, rest = _tcp(words, tcp4, tcp6, network, end, on_link)

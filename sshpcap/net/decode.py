@@ -27,6 +27,7 @@ from sshpcap.net.encapsulation import (
 )
 from sshpcap.net.fragments import Fragments, Key
 from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.segments import read_segment
 
 Protocol = Literal["tcp", "udp", "icmp", "arp", "fragment", "other", "unreadable"]
@@ -82,6 +83,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self.fragments = Fragments()
+        self.neighbours = Neighbours()
         self.fragment_key: Key | None = None
         """Of which datagram the last frame was a fragment; None if it was none."""
 
@@ -123,13 +125,18 @@ class Decoder:
                     header = BY_PROTOCOL.get(found.protocol)
                     body, length = found.body, found.length
                 if header is None:
+                    if found.protocol == _ICMP6 and not tunnel:
+                        self.neighbours.icmp6(frame, found.source, found.body)
                     return _transport(frame, time, version, found, tuple(tunnel))
                 packet, on_link = body, length
             else:
                 # Below 0x600 it is no ethertype but the length of an IEEE 802.3 frame, or "802.2" in a cooked header.
                 header = llc_snap if 0 <= ethertype < _FIRST_ETHERTYPE else BY_ETHERTYPE.get(ethertype)
+                if header is None and ethertype == ETHERTYPE_ARP:
+                    self.neighbours.arp(frame, packet)
+                    return "arp", None
                 if header is None:
-                    return ("arp" if ethertype == ETHERTYPE_ARP else "other"), None
+                    return "other", None
             inner = header(packet)
             if inner is None:
                 return "other", None

@@ -59,6 +59,11 @@ class Muted(NamedTuple):
     """Rows with payload."""
     largest: int
     """Payload octets of the longest."""
+    first_frame: int
+    ahead_before: int | None
+    """The latest time of the connection's rows before `ahead_frame`; None where that is the first in this block."""
+    last_before: int | None
+    """The same before `last_frame`."""
 
 
 class Triage:
@@ -194,9 +199,10 @@ class Triage:
     ) -> Iterator[Muted]:
         if not len(places):
             return
+        before = _latest_before(connection, block.time[columns.row[places]])
         group = connection * 2 + direction
         order = np.argsort(group, kind="stable")
-        group, places = group[order], places[order]
+        group, places, before = group[order], places[order], before[order]
         first = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
         last = np.append(first[1:], len(group)) - 1
         length = columns.length[places]
@@ -238,6 +244,9 @@ class Triage:
                 again=int(np.count_nonzero(has_data[ahead + 1 :])),
                 data_frames=int(np.count_nonzero(has_data)),
                 largest=int(length[start : stop + 1].max()),
+                first_frame=int(block.number[columns.row[places[start]]]),
+                ahead_before=_known(before[start + ahead]),
+                last_before=_known(before[stop]),
             )
 
 
@@ -255,6 +264,24 @@ def _tail(block: FrameBlock, rows: Int64s, end: Int64s, length: Int64s) -> tuple
         )
         for place in last.tolist()
     )
+
+
+_NOTHING: Final = -1
+
+
+def _known(time: np.int64) -> int | None:
+    return None if time == _NOTHING else int(time)
+
+
+def _latest_before(connection: Int64s, times: Int64s) -> Int64s:
+    """For every row the latest time of the rows of its connection before it."""
+    before = np.full(len(times), _NOTHING, dtype=np.int64)
+    order = np.argsort(connection, kind="stable")
+    first = np.flatnonzero(np.diff(connection[order], prepend=-1))
+    for start, stop in zip(first.tolist(), [*first[1:].tolist(), len(order)], strict=True):
+        latest = np.maximum.accumulate(times[order[start:stop]])
+        before[order[start + 1 : stop]] = latest[:-1]
+    return before
 
 
 def _highest(numbers: Int64s, first: Int64s) -> Int64s:

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, server_place, with_close
-from sshpcap.rules.path import handshake_open, repeated, seen_from, sent_evidence
+from sshpcap.rules.path import capital, handshake_open, repeated, seen_from, sent_evidence
 
 ID = "handshake-not-completed"
 TITLE = "The TCP handshake was not completed"
@@ -39,22 +39,22 @@ def check(session: Session) -> Iterator[Finding]:
         return
     place, answers = server_place(session), found.answers
     shown = ", ".join(map(str, answers[:6]))
-    times = f"{len(answers)} times (frames {shown})" if len(answers) > 1 else f"once (frame {shown})"
+    times = f"{len(answers)} times, frames {shown}" if len(answers) > 1 else f"once, frame {shown}"
     if found.kind == "unanswered":
         what = (
-            f"{place} answered the SYN with SYN-ACK {times}, and the client never acknowledged it: the SYN-ACK does not"
-            " reach the client, or its answer does not come back."
+            f"{place} answered the SYN with SYN-ACK ({times}), and the client never acknowledged it: the SYN-ACK does"
+            " not reach the client, or its answer does not come back."
         )
         what += seen_from(session, "server")
     elif found.kind == "late":
         what = (
-            f"{place} answered with SYN-ACK {times} when the client had already given up or begun anew: it replied with"
-            f" RST (frame {found.frame}). The way back is slow or was blocked."
+            f"{place} answered with SYN-ACK ({times}) when the client had already given up or begun anew: it replied"
+            f" with RST (frame {found.frame}). The way back is slow or was blocked."
         )
     else:
-        again = f" {repeated(found.repeat)}, and they were never acknowledged." if found.repeat else ""
+        again = f" {capital(repeated(found.repeat))}, and they were never acknowledged." if found.repeat else ""
         what = (
-            f"The client took the SYN-ACK of {place} ({times}), but nothing that it sent after it was answered:"
+            f"The client took the SYN-ACK of {place} (sent {times}), but nothing that it sent after it was answered."
             f"{again} What the client sends does not reach the server's program, although its SYN did."
         )
         what += seen_from(session, "client")

@@ -60,10 +60,7 @@ def check(session: Session) -> Iterator[Finding]:
         confidence=found.confidence,
         party="network",
         title=TITLE,
-        summary=(
-            f"{what} Loss does not choose: something between the two drops what begins with SSH-.{waited} In the end"
-            f" {how_it_ended(session)}."
-        ),
+        summary=(f"{what} {_CONCLUSION[found.confidence]}{waited} In the end {how_it_ended(session)}."),
         evidence=with_close(session, *evidence, proof),
         expected_messages={
             "openssh_client": (
@@ -95,5 +92,11 @@ def check(session: Session) -> Iterator[Finding]:
         ),
     )
 
+
+_CONCLUSION = {
+    "high": "Loss does not choose: something between the two drops what begins with SSH-.",
+    "medium": "Something between the two probably drops what begins with SSH-.",
+    "low": "",
+}
 
 RULE = Rule(ID, TITLE, "error", check)

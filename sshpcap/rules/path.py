@@ -95,7 +95,9 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
         return Trouble("one-way", "high", sender, repeat, proof=unheard.last_frame)
     early = repeat.frames[min(2, len(repeat.frames) - 1)]
     if repeat.heard is None or repeat.heard < early:
-        return Trouble("silent", "high", sender, repeat)
+        # A large segment may be all that is lost: who has everything else has nothing to say.
+        large = repeat.length > _SMALL and repeat.passed_length < repeat.length
+        return Trouble("silent", "medium" if large else "high", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
 
 
@@ -191,6 +193,11 @@ def begun(session: Session, clause: str) -> str:
     """A clause as a sentence that says where in SSH this happened."""
     if session.outcome == "encrypted":
         return f"The handshake completed, and the connection was in use. Then {clause}"
+    return capital(clause)
+
+
+def capital(clause: str) -> str:
+    """A clause as the beginning of a sentence."""
     return clause[:1].upper() + clause[1:]
 
 

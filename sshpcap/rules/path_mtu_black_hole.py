@@ -33,6 +33,7 @@ from sshpcap.rules.base import Rule, duration, server_place, with_close
 from sshpcap.rules.path import (
     Trouble,
     begun,
+    capital,
     other_of,
     recovered,
     repeated,
@@ -60,7 +61,7 @@ def check(session: Session) -> Iterator[Finding]:
             party="network",
             title=TITLE,
             summary=(
-                f"{begun(session, repeated(late))} before they were acknowledged (frame {late.acknowledged}); smaller"
+                f"{capital(repeated(late))} before they were acknowledged (frame {late.acknowledged}); smaller"
                 f" segments of the {late.sender} had got through (frame {late.passed}). The sender found out that the"
                 " path carries"
                 " less, and went on with smaller segments."

@@ -11,7 +11,8 @@ How it is known
     the forgotten state is named first.
 
 When it may be wrong
-    That nothing came is certain. Host or path is not: one capture does not tell. If the capture was taken at the
+    That nothing came is certain. Host or path is not: one capture does not tell. Where what is repeated is large it
+    is medium: it may be all that is lost, and the other side has nothing to say. If the capture was taken at the
     silent side, its frames would be there; so the loss is then on the way to it.
 
 What to do
@@ -105,13 +106,13 @@ _REMEDIES = (
     Remedy(
         side="client",
         action="keep idle connections alive, and notice a dead one. ssh_config:",
-        command="ServerAliveInterval 60\nServerAliveCountMax 3",
+        command="ServerAliveInterval 60",
         risk="a connection that would have survived a short outage is closed after three minutes of it",
     ),
     Remedy(
         side="server",
         action="the same from the server's side. sshd_config:",
-        command="ClientAliveInterval 60\nClientAliveCountMax 3",
+        command="ClientAliveInterval 60",
         risk="sessions of clients that are out of reach for three minutes are closed",
     ),
     Remedy(

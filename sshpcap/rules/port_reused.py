@@ -70,7 +70,7 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="server",
                 action="end connections whose client is gone. sshd_config:",
-                command="ClientAliveInterval 60\nClientAliveCountMax 3",
+                command="ClientAliveInterval 60",
                 risk="sessions of clients that are out of reach for three minutes are closed",
             ),
         ),

@@ -71,7 +71,7 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="client",
                 action="notice a dead connection. ssh_config:",
-                command="ServerAliveInterval 15\nServerAliveCountMax 3",
+                command="ServerAliveInterval 15",
             ),
         ),
     )

@@ -58,10 +58,15 @@ def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examine
 
 def _trigger(recorder: Recorder, reset: Event) -> tuple[int | None, int | None]:
     """What a RST answers: the last frame of the other side, and how long nothing had come before that."""
+    other = recorder.directions[1 - reset.direction]
+    if recorder.events_lost:
+        if other.last_frame is None or other.last_frame > reset.frame:
+            return None, None
+        return other.last_frame, max(0, other.last_time - other.last_before)
     before = [event for event in recorder.events if event.frame < reset.frame and not event.flags & RST]
     answered = next((event for event in reversed(before) if event.direction != reset.direction), None)
-    if answered is None or recorder.events_lost:
-        return recorder.directions[1 - reset.direction].last_frame if recorder.events_lost else None, None
+    if answered is None:
+        return None, None
     earlier = [event.time for event in before if event.frame < answered.frame]
     return answered.frame, max(0, answered.time - earlier[-1]) if earlier else None
 

@@ -92,6 +92,10 @@ class Direction:
     ahead_frame: int | None = None
     """The last frame that brought octets which had not been sent before, or opened or closed the direction."""
     ahead_time: int = 0
+    ahead_before: int = 0
+    """The latest time of the connection before that frame."""
+    last_before: int = 0
+    """The same before its last frame."""
     again: int = 0
     """Segments with octets (or a FIN) since then: nothing but what had been sent before."""
     acked: int | None = None
@@ -141,6 +145,10 @@ class Skim(NamedTuple):
     """Those with octets."""
     largest: int = 0
     """Payload octets of the longest."""
+    ahead_before: int | None = None
+    """The latest time of the connection before `ahead_frame`; None where only the recorder knows it."""
+    last_before: int | None = None
+    """The same before `last_frame`."""
 
 
 class Recorder:
@@ -218,7 +226,9 @@ class Recorder:
         if self._captured_twice(segment, mine):
             self.duplicates += 1
             return
+        before = self.last_time
         notes = self._count(segment, mine, other)
+        mine.last_before = before
         if self._keeps_alive(segment, mine):
             mine.keep_alives += 1
             notes |= KEEP_ALIVE
@@ -234,15 +244,11 @@ class Recorder:
             # A SYN stands before offset 0.
             end = self._offset(mine, segment.seq) + segment.span
             data = segment.length > 0 and not notes & KEEP_ALIVE
-            self._go_ahead(mine, end, segment.frame, segment.time, again=data or segment.flags & FIN != 0)
-
-    @staticmethod
-    def _go_ahead(mine: Direction, end: int, frame: int, time: int, *, again: bool) -> None:
-        """Note the highest offset sent, and what came since without going beyond it."""
-        if end > mine.sent or mine.ahead_frame is None:
-            mine.sent, mine.ahead_frame, mine.ahead_time, mine.again = max(end, mine.sent), frame, time, 0
-        else:
-            mine.again += again
+            if end > mine.sent or mine.ahead_frame is None:
+                mine.sent, mine.again = max(end, mine.sent), 0
+                mine.ahead_frame, mine.ahead_time, mine.ahead_before = segment.frame, segment.time, before
+            else:
+                mine.again += data or segment.flags & FIN != 0
 
     @staticmethod
     def _captured_twice(segment: Segment, mine: Direction) -> bool:
@@ -273,11 +279,13 @@ class Recorder:
         mine.data_bytes += skim.data_bytes
         if mine.last_frame is None or skim.last_frame > mine.last_frame:
             mine.last_frame, mine.last_time, mine.last_window = skim.last_frame, skim.last_time, skim.window
+            mine.last_before = self.last_time if skim.last_before is None else skim.last_before
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
         mine.tail.extend(seen._replace(again=seen.again or end <= mine.data_end) for seen, end in skim.tail)
         if skim.sent > mine.sent:
             mine.sent, mine.ahead_frame, mine.ahead_time = skim.sent, skim.ahead_frame, skim.ahead_time
+            mine.ahead_before = self.last_time if skim.ahead_before is None else skim.ahead_before
             mine.again = skim.again
         else:
             mine.again += skim.data_frames

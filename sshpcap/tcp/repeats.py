@@ -74,7 +74,7 @@ def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Eve
         after = sum(event.time > acknowledged.time + _LATE_NS for event in carriers)
     if len(carriers) < MANY and acknowledged is not None:
         return None
-    passed, passed_length = _passed(recorder, direction, start, first)
+    passed, passed_length = _passed(recorder, direction, start)
     return Repeated(
         direction=direction,
         start=start,
@@ -104,7 +104,7 @@ def _acknowledged(recorder: Recorder, direction: int, start: int, behind: int) -
     return None
 
 
-def _passed(recorder: Recorder, direction: int, start: int, first: Event) -> tuple[int | None, int]:
+def _passed(recorder: Recorder, direction: int, start: int) -> tuple[int | None, int]:
     """A frame that tells that later octets got through although these did not, and the longest segment that did."""
     shown: int | None = None
     longest = 0
@@ -115,7 +115,7 @@ def _passed(recorder: Recorder, direction: int, start: int, first: Event) -> tup
             continue
         for left, right in event.sacks:
             # A block below the acknowledgement reports a copy (RFC 2883 §3), not a hole before it.
-            if difference(right, event.ack) > 0 and event.frame > first.frame:
+            if difference(right, event.ack) > 0 and recorder.offset(direction, event.ack) <= start:
                 block = (recorder.offset(direction, left), recorder.offset(direction, right))
                 if block[0] > start:
                     shown = shown or event.frame
@@ -164,7 +164,7 @@ def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
         first_time=side.ahead_time,
         last_frame=side.last_data_frame,
         last_time=side.last_data_time,
-        idle=None,
+        idle=max(0, side.ahead_time - side.ahead_before),
         acknowledged=None,
         after=0,
         passed=None,

@@ -14,14 +14,18 @@ from typing import Any
 from tests.lab import programs as run
 from tests.lab.home import USER
 from tests.lab.network import CLIENT as CLIENT_ADDRESS
-from tests.lab.network import SERVER_IPV6
+from tests.lab.network import SERVER_IPV6, stop
 from tests.lab.scene import Program, Scene
 
 Expect = dict[str, Any]
 
 CLIENT, SERVER, EITHER, NETWORK = ["client"], ["server"], ["client", "server"], ["network"]
 FIN, RST, CLOSED = ["fin"], ["rst"], ["fin", "rst"]
+# A client that gives up while octets wait for an acknowledgement has its FIN wait behind them: nothing is sent.
+OPEN = ["capture_end", "silence"]
 ML_KEM = "mlkem768x25519-sha256"
+_IMPATIENT = ("ServerAliveInterval=3", "ServerAliveCountMax=2")
+"""Without it ssh waits for minutes."""
 GROUP14_SHA1 = "KexAlgorithms=diffie-hellman-group14-sha1"
 
 
@@ -65,6 +69,74 @@ def syn_dropped(scene: Scene) -> None:
     """The router swallows what goes to the port."""
     scene.network.forbid("tcp dport 22 drop")
     scene.meet(run.sshd(scene), run.ssh(scene, "ConnectTimeout=8"))
+
+
+def large_dropped(scene: Scene, *options: str) -> None:
+    """A path that carries no IP packet of more than 900 octets to the server, and says so to nobody."""
+    scene.network.forbid("tcp dport 22 meta length > 900 drop")
+    scene.meet(run.sshd(scene), run.ssh(scene, *_IMPATIENT, *options))
+
+
+def large_dropped_clamped(scene: Scene) -> None:
+    """The same path, but the router tells both sides to send small segments."""
+    scene.network.forbid("tcp flags syn tcp option maxseg size set 800")
+    large_dropped(scene)
+
+
+def large_dropped_probing(scene: Scene) -> None:
+    """The same path, but the client's kernel looks for the size that passes."""
+    scene.network.run("client", ["sysctl", "-qw", "net.ipv4.tcp_mtu_probing=1"])
+    scene.network.forbid("tcp dport 22 meta length > 900 drop")
+    scene.meet(run.sshd(scene), run.ssh(scene))
+
+
+def greeting_dropped(scene: Scene) -> None:
+    """A firewall that reads the payload: what begins with SSH- does not pass (32 octets of TCP header)."""
+    scene.network.forbid("tcp sport 22 @th,256,32 0x5353482d drop")
+    scene.meet(run.sshd(scene), run.ssh(scene, "ConnectTimeout=8"))
+
+
+def client_dropped(scene: Scene) -> None:
+    """From the fifth packet on the router swallows what the client sends, and lets the server's pass."""
+    scene.network.forbid("tcp dport 22 ct original packets > 4 drop")
+    scene.meet(run.sshd(scene), run.ssh(scene, *_IMPATIENT))
+
+
+def both_dropped(scene: Scene) -> None:
+    """In the middle of the session the router begins to swallow everything."""
+    for port in ("dport", "sport"):
+        scene.network.forbid(f"tcp {port} 22 ct original packets > 25 drop")
+    scene.meet(run.sshd(scene), run.ssh(scene, *_IMPATIENT, command="sleep 20"))
+
+
+def banned_with_icmp(scene: Scene) -> None:
+    """What fail2ban does: the server's own firewall begins to reject the client's packets."""
+    scene.network.reject_at_server("tcp dport 22 ct original packets > 25 reject with icmp type port-unreachable")
+    scene.meet(run.sshd(scene), run.ssh(scene, *_IMPATIENT, command="sleep 20"))
+
+
+def third_packet_dropped(scene: Scene) -> None:
+    """The router lets the SYN pass, and nothing that follows it."""
+    scene.network.forbid("tcp dport 22 tcp flags & syn == 0 drop")
+    scene.meet(run.sshd(scene), run.ssh(scene, "ConnectTimeout=8"))
+
+
+def reset_by_the_router(scene: Scene) -> None:
+    """A box on the router sends the client a RST in the server's name when the proposals have been exchanged."""
+    program = run.reset_injector("client")
+    process = scene.network.popen("router", program.argv)
+    try:
+        scene.meet(run.sshd(scene), run.ssh(scene))
+    finally:
+        stop(process)
+
+
+def server_replaced(scene: Scene) -> None:
+    """Two seconds after the client has come, another host takes over the server's address, as in a failover."""
+    timer = threading.Timer(2.5, scene.network.replace_server)
+    timer.start()
+    scene.meet(run.sshd(scene), run.ssh(scene, "ServerAliveInterval=4", command="sleep 20"))
+    timer.join()
 
 
 def file_cut(scene: Scene) -> None:
@@ -598,4 +670,106 @@ LOGINS = (
     ),
 )
 
-CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *LOGINS)
+
+PATHS = (
+    Case(
+        "path-mtu-black-hole",
+        "Large packets vanish on the way to the server",
+        "The router drops what is longer than 900 octets on its way to the server, and sends no ICMP. ssh's proposal "
+        "does not arrive; it gives up when its keep-alives are not answered; its FIN waits behind the proposal.",
+        large_dropped,
+        ended("stalled", "kexinit", ["unknown"], OPEN, "path-mtu-black-hole"),
+    ),
+    Case(
+        "path-mtu-clamped",
+        "Large packets vanish on the way, but the router makes both sides send small ones",
+        "As path-mtu-black-hole, and the remedy: the router sets the MSS in both SYNs to 800. The login succeeds.",
+        large_dropped_clamped,
+        done(),
+    ),
+    Case(
+        "path-mtu-probing",
+        "Large packets vanish on the way, but the client's kernel finds out",
+        "As path-mtu-black-hole, and the other remedy: net.ipv4.tcp_mtu_probing=1 on the client. The login succeeds "
+        "after some seconds.",
+        large_dropped_probing,
+        {**done(), "also": ["path-mtu-black-hole"]},
+    ),
+    Case(
+        "identification-dropped",
+        "A firewall that drops the identification string",
+        "The router drops what begins with SSH- on its way to the client; all else passes. ssh gives up after 8 s.",
+        greeting_dropped,
+        ended("failed", "identification", CLIENT, CLOSED, "identification-dropped"),
+    ),
+    Case(
+        "dropped-midflow",
+        "A firewall begins to drop one direction",
+        "From its fifth packet on the router drops what the client sends, while the server's packets pass.",
+        client_dropped,
+        ended("stalled", "kexinit", ["unknown"], OPEN, "dropped-midflow"),
+    ),
+    Case(
+        "dropped-both-ways",
+        "Everything vanishes in the middle of a session",
+        "After the client's 25th packet the router drops both directions. ssh waits for `sleep 20`, gets no answer to "
+        "its keep-alives, and gives up without a packet that would arrive.",
+        both_dropped,
+        ended("encrypted", "encrypted", ["unknown"], OPEN, "peer-vanished"),
+    ),
+    Case(
+        "banned-with-icmp",
+        "A ban with ICMP comes while the session is open",
+        "After the client's 25th packet the server's own firewall rejects what comes with ICMP port unreachable, as "
+        "fail2ban does by default.",
+        banned_with_icmp,
+        ended("encrypted", "encrypted", ["unknown"], OPEN, "rejected-midflow"),
+    ),
+    Case(
+        "third-packet-dropped",
+        "A firewall that lets only the SYN pass",
+        "The router drops every packet to port 22 that is no SYN. The connection seems open to ssh, which gives up "
+        "after eight seconds.",
+        third_packet_dropped,
+        ended("stalled", "identification", ["unknown"], OPEN, "handshake-not-completed"),
+    ),
+    Case(
+        "reset-injected",
+        "A box on the path cuts the connection with a forged RST",
+        "When the server's proposal passes, a program on the router sends the client a RST in the server's name, with "
+        "TTL 128.",
+        reset_by_the_router,
+        failed("reset-injected", "kexinit", NETWORK, RST),
+    ),
+    Case(
+        "server-replaced",
+        "Another host takes over the server's address",
+        "The login succeeded and `sleep 20` runs. Another host gets the server's address; it answers ssh's next "
+        "keep-alive with RST.",
+        server_replaced,
+        ended("encrypted", "encrypted", SERVER, RST, "connection-unknown-to-peer"),
+    ),
+    Case(
+        "half-open-scan",
+        "A port scan that does not come in",
+        "A scanner sends one SYN past its own kernel, which answers the SYN-ACK with RST.",
+        lambda scene: scene.meet(run.sshd(scene), run.half_open()),
+        ended("failed", "tcp", CLIENT, RST, "half-open-scan"),
+    ),
+    Case(
+        "half-closed",
+        "A client that closes its own direction only",
+        "A client sends its identification string, closes its sending direction, and reads what the server still says.",
+        lambda scene: scene.meet(run.sshd(scene), run.raw_client(r"SSH-2.0-lab\r\n", "half")),
+        failed("half-closed", "kexinit", CLIENT, FIN),
+    ),
+    Case(
+        "slow-answer-of-the-user",
+        "A user takes his time to accept the host key",
+        "ssh knows no key for this address and asks; two seconds later the answer is `yes`, and the login succeeds.",
+        lambda scene: scene.meet(run.sshd(scene), run.ssh(scene, known="no_hosts", batch=False, answer="yes")),
+        {**done(), "also": ["slow-handshake"]},
+    ),
+)
+
+CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS)

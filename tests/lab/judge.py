@@ -65,6 +65,8 @@ def _judge_findings(session: "Session", expect: dict[str, Any]) -> list[str]:
     got = {finding.id for finding in session.findings}
     if expect["finding"] is None:
         errors = [finding.id for finding in session.findings if finding.severity == "error"]
-        return [f"finding {name} on a connection without trouble" for name in errors]
-    wanted = [expect["finding"], *expect.get("also", [])]
-    return [f"no finding {name}, but {sorted(got) or 'none'}" for name in wanted if name not in got]
+        wrong = [f"finding {name} on a connection without trouble" for name in errors]
+    else:
+        wrong = []
+    wanted = [name for name in (expect["finding"], *expect.get("also", [])) if name is not None]
+    return wrong + [f"no finding {name}, but {sorted(got) or 'none'}" for name in wanted if name not in got]

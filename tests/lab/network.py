@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-Where = Literal["client", "router", "server"]
+Where = Literal["client", "router", "server", "successor"]
 
 _HOSTS: tuple[Where, ...] = ("client", "router", "server")
 
@@ -105,6 +105,21 @@ class Network:
         """Adds one nftables rule to what the router forwards, for instance `tcp dport 22 drop`."""
         self.run("router", ["nft", "add rule inet lab forward " + rule])
 
+    def reject_at_server(self, rule: str) -> None:
+        """Adds one nftables rule to what the server itself takes in: a firewall, or a ban, on the host."""
+        self.run("server", ["nft", "add table inet lab"])
+        self.run("server", ["nft", "add chain inet lab input { type filter hook input priority 0; }"])
+        self.run("server", ["nft", "add rule inet lab input " + rule])
+
+    def replace_server(self) -> None:
+        """Another host takes over the server's address and its place in the network, and knows nothing of before."""
+        _, near, far = _LINKS[1]
+        successor = self._name("successor")
+        _ip("netns", "add", successor)
+        _ip("-n", self._name("server"), "link", "set", "eth0", "netns", successor)
+        self._configure("successor", "eth0", near, far)
+        _ip("-n", successor, "route", "add", "default", "via", far.ipv4)
+
     @contextmanager
     def capture(self, path: Path, packet_count: int | None = None) -> Iterator[None]:
         """Records the client's interface into `path`; tcpdump ends by itself after `packet_count` packets."""
@@ -130,7 +145,7 @@ class Network:
         # the columns: number, local address:port in hex, remote address:port, state (0A is LISTEN)
         return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
 
-    def _name(self, where: Where) -> str:
+    def _name(self, where: str) -> str:
         return f"{self._prefix}-{where}"
 
     def _build(self) -> None:
@@ -162,7 +177,7 @@ class Network:
             _ip("-n", name, "neighbour", "add", address, "lladdr", other.mac, "dev", device, "nud", "permanent")
 
     def _remove(self) -> None:
-        for where in _HOSTS:
+        for where in (*_HOSTS, "successor"):
             name = self._name(where)
             listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=20)
             for pid in listed.stdout.split():

@@ -79,6 +79,7 @@ def ssh(
     known: str = "known_hosts",
     batch: bool = True,
     answer: str | None = None,
+    command: str = "true",
 ) -> Program:
     """OpenSSH's client; each option is a line of ssh_config. Without `batch` it may ask, and gets the answer."""
     always = (
@@ -89,7 +90,7 @@ def ssh(
     )
     batched = ("BatchMode=yes",) if batch else ()
     words = [word for line in (*options, *batched, *always) for word in ("-o", line)]
-    argv = ("ssh", "-vvv", "-F", "/dev/null", *words, f"{USER}@{address}", "true")
+    argv = ("ssh", "-vvv", "-F", "/dev/null", *words, f"{USER}@{address}", command)
     return Program(argv, _version("ssh", "-V"), answer)
 
 
@@ -147,6 +148,16 @@ def library_client(scene: Scene, module: str, known: str = "known_hosts") -> Pro
 def raw_client(text: str, *then: str) -> Program:
     """A client that sends this text and no more, see `peers/raw_client.py`."""
     return _python("raw_client.py", SERVER, str(PORT), text, *then)
+
+
+def reset_injector(interface: str) -> Program:
+    """A box that cuts connections, see `peers/reset_injector.py`."""
+    return _python("reset_injector.py", interface)
+
+
+def half_open() -> Program:
+    """A scanner that sends a SYN and no more, see `peers/half_open.py`."""
+    return _python("half_open.py", SERVER, str(PORT))
 
 
 def _python(name: str, *words: str, module: str | None = None) -> Program:

@@ -361,6 +361,7 @@ def test_sums_of_what_was_dropped() -> None:
             triage.MutedData(13, 30, 2, True),
         ),
         ahead_frame=12, ahead_time=20, again=1, data_frames=3, largest=4,
+        first_frame=11, ahead_before=10, last_before=70,
     )  # fmt: skip
 
 
@@ -415,3 +416,19 @@ def test_unmuted() -> None:
     sieve.unmute(PAIRS[0])
     sieve.unmute(PAIRS[1])
     assert sieve.sift(block, found)[0].tolist() == [0]
+
+
+def test_a_transfer_that_falls_silent_and_is_repeated_in_vain() -> None:
+    """How long it was idle, and what was sent again, is known of a connection that is only counted too."""
+    conversation = [one for one in prolonged(handshake_of("ok-openssh"), 3000, 7) if not one.flags & (FIN | RST)]
+    last = next(one for one in reversed(conversation) if one.length and one.source == conversation[0].source)
+    fresh = last._replace(seq=(last.seq + last.length) % 2**32)
+    hour = conversation[-1].time + 3600 * 10**9
+    tail = [fresh._replace(time=hour + turn * 10**9, ip_id=0) for turn in range(6)]
+    (session,) = hold_equal(frames_of([*conversation, *tail])).sessions
+    (repeat,) = session.tcp.repeats
+    assert repeat.times >= 6
+    assert repeat.idle is not None
+    assert round(repeat.idle.seconds) == 3600
+    (finding,) = [one for one in session.findings if one.id == "peer-vanished"]
+    assert "silent for 60 min" in finding.summary

@@ -136,6 +136,7 @@ def test_the_end_of_a_connection_that_is_only_counted() -> None:
         recorder.add(segment)
     recorder.quiet = True
     first = len(flow.segments)
+    flow.wait(3600)
     flow.client.sends(bytes(500))
     again(flow, flow.client, bytes(500), 100)
     for segment in flow.segments[first:]:
@@ -143,3 +144,5 @@ def test_the_end_of_a_connection_that_is_only_counted() -> None:
     (one,) = repeats(recorder)
     assert (one.direction, one.start, one.end, one.times) == (0, 100, 600, 6)
     assert (one.frames, one.last_frame, one.heard) == ((6,), 11, None)
+    assert one.idle is not None
+    assert round(one.idle / 1e9) == 3600

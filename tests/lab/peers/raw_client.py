@@ -1,6 +1,7 @@
 """A client that is no SSH client: connects to ADDRESS PORT, sends TEXT (may be empty), and then
 
 close   closes at once
+half    closes its own direction at once, and reads as with `read`
 hold N  waits N seconds, reading nothing, and closes
 read    prints what comes until the server closes, and when that was
 """
@@ -15,7 +16,9 @@ with socket.create_connection((address, int(port)), timeout=20) as peer:
     peer.sendall(text.encode().decode("unicode_escape").encode("latin-1"))
     if then == "hold":
         time.sleep(float(sys.argv[5]))
-    elif then == "read":
+    elif then in ("read", "half"):
+        if then == "half":
+            peer.shutdown(socket.SHUT_WR)
         peer.settimeout(200)
         try:
             while data := peer.recv(4096):
