@@ -55,7 +55,16 @@ def test_every_finding_has_its_page(rule: object) -> None:
 
 def test_every_rule_module_is_listed() -> None:
     shared = {"__init__", "base", "negotiation", "verdict"}
-    shared |= {"company", "greetings", "other_client", "other_service", "printed", "refusal", "shown_key", "silent_client"}
+    shared |= {
+        "company",
+        "greetings",
+        "other_client",
+        "other_service",
+        "printed",
+        "refusal",
+        "shown_key",
+        "silent_client",
+    }
     modules = {path.stem for path in (ROOT / "sshpcap" / "rules").glob("*.py")} - shared
     assert {rule.id.replace("-", "_") for rule in RULES} == modules
 
