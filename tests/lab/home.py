@@ -52,7 +52,10 @@ def _know(home: Path, name: str, *keys: str) -> None:
 
 
 def described(home: Path, key: str) -> HostKey:
-    """What `ssh-keygen -l` says of a key: `256 SHA256:... comment (ED25519)` and `256 MD5:... comment (ED25519)`, taken apart."""
+    """What `ssh-keygen -l` says of a key.
+
+    `256 SHA256:... comment (ED25519)` and `256 MD5:... comment (ED25519)`, taken apart.
+    """
     name = f"{key}.pub"
     bits, sha256, *_, brackets = _run(home, "ssh-keygen", "-l", "-f", name).split()
     md5 = _run(home, "ssh-keygen", "-l", "-E", "md5", "-f", name).split()[1]
