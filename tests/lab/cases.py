@@ -7,56 +7,23 @@ the same fault; a FIN becomes a RST because a byte stayed unread), it lists ever
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.lab import before_newkeys
 from tests.lab import programs as run
+from tests.lab.case import CLIENT, CLOSED, EITHER, FIN, NETWORK, SERVER, Case, Expect, done, ended, failed
 from tests.lab.home import USER
 from tests.lab.network import CLIENT as CLIENT_ADDRESS
 from tests.lab.network import SERVER_IPV6, stop
 from tests.lab.scene import Program, Scene
 
-Expect = dict[str, Any]
-
-CLIENT, SERVER, EITHER, NETWORK = ["client"], ["server"], ["client", "server"], ["network"]
-FIN, RST, CLOSED = ["fin"], ["rst"], ["fin", "rst"]
+RST = ["rst"]
 # A client that gives up while octets wait for an acknowledgement has its FIN wait behind them: nothing is sent.
 OPEN = ["capture_end", "silence"]
 ML_KEM = "mlkem768x25519-sha256"
 _IMPATIENT = ("ServerAliveInterval=3", "ServerAliveCountMax=2")
 """Without it ssh waits for minutes."""
 GROUP14_SHA1 = "KexAlgorithms=diffie-hellman-group14-sha1"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One story."""
-
-    name: str
-    title: str
-    story: str
-    run: Callable[[Scene], None]
-    expect: Expect
-    slow: bool = False
-
-
-def ended(
-    outcome: str, stage: str, by: list[str], how: list[str], finding: str | None, *also: str, sessions: int = 1
-) -> Expect:
-    """What to find: of `sessions` connections, one that ended so; `also` are further findings on it."""
-    expect = {"outcome": outcome, "stage": stage, "closed_by": by, "how": how, "finding": finding}
-    return {"sessions": sessions, **expect, **({"also": list(also)} if also else {})}
-
-
-def failed(finding: str, stage: str, by: list[str], how: list[str] = CLOSED, *also: str) -> Expect:
-    """An SSH handshake that one side gave up."""
-    return ended("failed", stage, by, how, finding, *also)
-
-
-def done(how: list[str] = FIN) -> Expect:
-    """Both sides switched to encryption, and the client left when it wanted to."""
-    return ended("encrypted", "encrypted", CLIENT, how, None)
 
 
 def icmp_rejected(scene: Scene) -> None:
@@ -340,9 +307,9 @@ HOST_KEYS = (
         "host-key-rejected-paramiko",
         "An unknown host key: paramiko",
         "paramiko knows no key for this address and rejects it, but only after both sides switched to encryption: "
-        "the capture cannot tell this from a client that had nothing more to do.",
+        "the capture cannot tell this for certain from a client that had nothing more to do.",
         lambda scene: scene.meet(run.sshd(scene), run.library_client(scene, "paramiko", known="no_hosts")),
-        done(CLOSED),
+        ended("encrypted", "encrypted", CLIENT, CLOSED, "host-key-rejected-after-newkeys"),
     ),
 )
 
@@ -373,7 +340,7 @@ CONNECTIONS = (
         "A web server where an SSH server was expected",
         "Python's http.server listens on port 22; ssh sends its identification string and gets an error page.",
         lambda scene: scene.meet(run.http_server(scene), run.ssh(scene)),
-        ended("not_ssh", "identification", SERVER, CLOSED, "not-an-ssh-server"),
+        ended("not_ssh", "identification", SERVER, CLOSED, "http-server"),
     ),
     Case(
         "http-client-to-sshd",
@@ -382,7 +349,7 @@ CONNECTIONS = (
         lambda scene: scene.meet(
             run.sshd(scene), run.raw_client(r"GET / HTTP/1.1\r\nHost: 203.0.113.7:22\r\nAccept: */*\r\n\r\n", "read")
         ),
-        ended("not_ssh", "identification", SERVER, CLOSED, "not-an-ssh-client"),
+        ended("not_ssh", "identification", SERVER, CLOSED, "http-client"),
     ),
     Case(
         "accept-and-close",
@@ -396,14 +363,14 @@ CONNECTIONS = (
         "A server that accepts and stays silent",
         "A listener accepts the connection and says nothing; ssh gives up after six seconds.",
         lambda scene: scene.meet(run.raw_server("silent"), run.ssh(scene, "ConnectTimeout=6")),
-        failed("stalled", "identification", CLIENT, FIN),
+        failed("server-silent", "identification", CLIENT, FIN),
     ),
     Case(
         "client-connect-and-close",
         "A client that connects and closes at once",
         "A client, such as a health check, connects to sshd and closes without a word.",
         lambda scene: scene.meet(run.sshd(scene), run.raw_client("", "close")),
-        failed("client-closed-before-identification", "identification", CLIENT),
+        failed("health-check-or-scan", "identification", CLIENT),
     ),
     Case(
         "max-startups",
@@ -412,7 +379,7 @@ CONNECTIONS = (
         lambda scene: scene.meet(
             run.sshd(scene, "MaxStartups=1:100:1"), run.ssh(scene), first=run.raw_client("", "hold", "3")
         ),
-        ended("refused", "identification", SERVER, CLOSED, "refused-before-identification", sessions=2),
+        ended("refused", "identification", SERVER, CLOSED, "max-startups", sessions=2),
     ),
     Case(
         "server-disconnects",
@@ -441,7 +408,7 @@ CONNECTIONS = (
         "A client that speaks only SSH 1.5",
         "A client announces SSH-1.5 to sshd, which says that the major versions differ, and closes.",
         lambda scene: scene.meet(run.sshd(scene), run.raw_client(r"SSH-1.5-test\n", "read")),
-        failed("protocol-version-mismatch", "identification", SERVER),
+        failed("ssh1-only-client", "identification", SERVER),
     ),
     Case(
         "capture-cut-mid-handshake",
@@ -772,4 +739,4 @@ PATHS = (
     ),
 )
 
-CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS)
+CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS, *before_newkeys.CASES)

@@ -42,7 +42,7 @@ def furnish(home: Path) -> dict[str, HostKey]:
     system = [line for line in Path("/etc/passwd").read_text().splitlines() if line.split(":")[0] in ("root", "sshd")]
     (home / "passwd").write_text("\n".join([*system, f"{USER}:x:{_USER_ID}:65534::{account}:/bin/sh", ""]))
     (home / "shadow").write_text(f"{USER}:*:19000:0:99999:7:::\n")
-    return {f"ssh_host_{kind}_key": _described(home, kind) for kind in KINDS}
+    return {f"ssh_host_{kind}_key": described(home, f"ssh_host_{kind}_key") for kind in KINDS}
 
 
 def _know(home: Path, name: str, *keys: str) -> None:
@@ -51,9 +51,12 @@ def _know(home: Path, name: str, *keys: str) -> None:
     (home / name).write_text("".join(f"{address} {key}\n" for address in (SERVER, SERVER_IPV6) for key in public))
 
 
-def _described(home: Path, kind: str) -> HostKey:
-    """`256 SHA256:... comment (ED25519)` and `256 MD5:... comment (ED25519)`, taken apart."""
-    name = f"ssh_host_{kind}_key.pub"
+def described(home: Path, key: str) -> HostKey:
+    """What `ssh-keygen -l` says of a key.
+
+    `256 SHA256:... comment (ED25519)` and `256 MD5:... comment (ED25519)`, taken apart.
+    """
+    name = f"{key}.pub"
     bits, sha256, *_, brackets = _run(home, "ssh-keygen", "-l", "-f", name).split()
     md5 = _run(home, "ssh-keygen", "-l", "-E", "md5", "-f", name).split()[1]
     return {"sha256": sha256, "md5": md5, "bits": int(bits), "type": brackets.strip("()")}

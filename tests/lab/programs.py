@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.lab.scene import PEERS, PORT, Program, Scene
 
 _TOOLS = (
     *("ip", "nft", "sysctl", "ethtool", "tcpdump", "setsid", "mount"),
+    *("haproxy", "endlessh", "openssl", "ssh-keyscan", "ssh1"),
     *("ssh", "ssh-keygen", "sshd", "plink", "puttygen", "dropbear", "dropbearconvert", "dbclient"),
 )
 _SSHD = "/usr/sbin/sshd"
@@ -43,6 +45,60 @@ def sshd(scene: Scene, *options: str, host_keys: tuple[str, ...] = KINDS) -> Pro
     return Program((_SSHD, "-D", "-e", "-f", "/dev/null", "-p", str(PORT), *words), _version(_SSHD, "-V"))
 
 
+def sshd_on(scene: Scene, port: int, *options: str, host_keys: tuple[str, ...] = KINDS) -> str:
+    """The shell's words that start such a server in the background, on another port."""
+    argv = sshd(scene, *options, host_keys=host_keys).argv
+    return shlex.join([str(port) if word == str(PORT) else word for word in argv]) + " & "
+
+
+def haproxy(scene: Scene, before: str, *servers: str, options: str = "") -> Program:
+    """HAProxy on the SSH port; `before` starts its backends, `servers` are its lines for them."""
+    lines = [
+        "global", "  log stdout format raw local0", "defaults", "  mode tcp", "  log global", "  option tcplog",
+        "  timeout connect 5s", "  timeout client 60s", "  timeout server 60s", "listen ssh", f"  bind :{PORT}",
+        "  balance roundrobin", *(f"  {line}" for line in options.splitlines()),
+        *(f"  server ssh{number} {line}" for number, line in enumerate(servers, start=1)),
+    ]  # fmt: skip
+    config = scene.home / "haproxy.cfg"
+    config.write_text("\n".join(lines) + "\n")
+    script = f"ip link set lo up; {before}sleep 0.5; exec haproxy -db -f {config}"
+    return Program(("sh", "-c", script), _version("haproxy", "-v"))
+
+
+def endlessh(milliseconds: int) -> Program:
+    """A tarpit: a line of its own every so many milliseconds, for ever."""
+    argv = ("endlessh", "-4", "-p", str(PORT), "-d", str(milliseconds), "-v", "-f", "/dev/null")
+    return Program(argv, _version("endlessh", "-V"))
+
+
+def tls_server(scene: Scene) -> Program:
+    """OpenSSL's TLS server with a certificate of its own."""
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=lab -keyout tls.key -out tls.crt 2>/dev/null"
+    script = f"cd {scene.home}; {make}; exec openssl s_server -quiet -accept {PORT} -cert tls.crt -key tls.key"
+    return Program(("sh", "-c", script), _version("openssl", "version"))
+
+
+def tls_client() -> Program:
+    """OpenSSL's TLS client."""
+    return Program(("openssl", "s_client", "-connect", f"{SERVER}:{PORT}"), _version("openssl", "version"))
+
+
+def keyscan() -> Program:
+    """ssh-keyscan for one kind of key."""
+    return Program(("ssh-keyscan", "-T", "10", "-t", "ed25519", SERVER), _version("ssh", "-V"))
+
+
+def ssh1() -> Program:
+    """Debian's ssh1, the client of OpenSSH 7.5, limited to SSH-1."""
+    argv = ("ssh1", "-1", "-F", "/dev/null", "-o", "BatchMode=yes", f"{USER}@{SERVER}", "true")
+    return Program(argv, _version("ssh1", "-V"))
+
+
+def raw_kex_client(what: str) -> Program:
+    """A client that breaks the protocol in the key exchange, see `peers/raw_kex_client.py`."""
+    return _python("raw_kex_client.py", SERVER, str(PORT), what)
+
+
 def dropbear(scene: Scene) -> Program:
     """Dropbear's server."""
     keys = [word for kind in KINDS for word in ("-r", f"{scene.home}/ssh_host_{kind}_key.dropbear")]
@@ -50,9 +106,9 @@ def dropbear(scene: Scene) -> Program:
     return Program(("dropbear", "-F", "-E", "-s", "-P", pid_file, "-p", str(PORT), *keys), _version("dropbear", "-V"))
 
 
-def paramiko_server(scene: Scene, method: str, when: str) -> Program:
+def paramiko_server(scene: Scene, method: str, when: str, *moduli: str) -> Program:
     """A server made with paramiko that offers one key exchange method, see `peers/paramiko_server.py`."""
-    words = (f"{scene.home}/ssh_host_ed25519_key", method, when)
+    words = (f"{scene.home}/ssh_host_ed25519_key", method, when, *moduli)
     return _python("paramiko_server.py", str(PORT), *words, module="paramiko")
 
 
@@ -67,9 +123,9 @@ def http_server(scene: Scene) -> Program:
     return Program(argv, f"Python {sys.version.split()[0]} http.server")
 
 
-def raw_server(then: str) -> Program:
-    """A listener that says nothing, see `peers/raw_server.py`."""
-    return _python("raw_server.py", str(PORT), then)
+def raw_server(then: str, *text: str) -> Program:
+    """A listener that says nothing, or only a text, see `peers/raw_server.py`."""
+    return _python("raw_server.py", str(PORT), then, *text)
 
 
 def ssh(
@@ -171,5 +227,9 @@ def _python(name: str, *words: str, module: str | None = None) -> Program:
 def _version(*argv: str) -> str:
     """The line of a program's answer that has its name and number."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
-    lines = [line for line in done.stdout.splitlines() if re.search(r"OpenSSH_\d|Dropbear v|Release \d", line)]
+    lines = [
+        line
+        for line in done.stdout.splitlines()
+        if re.search(r"OpenSSH_\d|Dropbear v|Release \d|HAProxy version|Endlessh \d|OpenSSL \d", line)
+    ]
     return lines[0].strip()

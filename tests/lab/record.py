@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.lab.cases import CASES, Case
+from tests.lab.case import Case
+from tests.lab.cases import CASES
 from tests.lab.programs import missing
 from tests.lab.scene import Facts, scene
 

@@ -15,13 +15,13 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from tests.lab.home import HostKey, furnish
+from tests.lab.home import HostKey, described, furnish
 from tests.lab.network import Network, stop, wait_until
 
 PEERS = Path(__file__).parent / "peers"
@@ -75,9 +75,18 @@ class Scene:
         self._host_keys = furnish(home)
 
     def meet(
-        self, server: Program | None, client: Program, *, packets: int | None = None, first: Program | None = None
+        self,
+        server: Program | None,
+        client: Program,
+        *,
+        packets: int | None = None,
+        first: Program | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
-        """Records `client` as it talks to `server`; `first` is a client that came before and is still there."""
+        """Records `client` as it talks to `server`; `first` is a client that came before and is still there.
+
+        `meanwhile` is done to the server's files when it listens already.
+        """
         for role, program in (("client", client), ("server", server), ("first client", first)):
             if program:
                 self.facts.programs[role] = program.version
@@ -85,11 +94,17 @@ class Scene:
         used = self.facts.commands.get("server", "")
         self.facts.host_keys = [key for name, key in self._host_keys.items() if name in used]
         with self._serving(server), self.network.capture(self.capture, packets), self._staying(first):
+            if meanwhile:
+                meanwhile()
             self._run(client)
 
     def host_key(self, kind: str) -> HostKey:
         """One of the server's host keys."""
         return self._host_keys[f"ssh_host_{kind}_key"]
+
+    def add_host_key(self, name: str) -> None:
+        """Tells of one more key that a server may have: the file beside the others."""
+        self._host_keys[name] = described(self.home, name)
 
     def clean(self, text: str) -> str:
         """The text without any path of this machine."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.cases import CASES, Case
+from tests.lab.case import Case
+from tests.lab.cases import CASES
 from tests.lab.judge import judge, judge_details, of_interest
 from tests.lab.programs import missing
 from tests.lab.record import record

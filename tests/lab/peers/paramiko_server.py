@@ -2,6 +2,7 @@
 
 late       its proposal comes a while after its identification string
 together   both come in one segment
+late FILE  its groups for the group exchange are those of a moduli(5) file
 """
 
 import logging
@@ -11,9 +12,11 @@ import time
 
 import paramiko
 
-port, key, method, when = sys.argv[1:]
+port, key, method, when, *moduli = sys.argv[1:]
 logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 with socket.create_server(("", int(port))) as listener:
+    if moduli:
+        paramiko.Transport.load_server_moduli(moduli[0])
     peer, _ = listener.accept()
     transport = paramiko.Transport(peer)
     transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(key))
