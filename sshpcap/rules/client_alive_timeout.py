@@ -53,7 +53,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="client",
         title=TITLE,
         summary=(
-            f"The server sent {len(asked)} packets at a distance of {duration(interval)}, the client answered none of"
+            f"The server's last {len(asked)} packets came {duration(interval)} apart, the client answered none of"
             f" them, and the server closed {duration(interval)} after the last (FIN or RST in frame {close.frame}): it"
             " looks like ClientAliveInterval and ClientAliveCountMax of sshd. "
             + (

@@ -62,6 +62,7 @@ def check(session: Session) -> Iterator[Finding]:
             f"the {close.by}'s computer was restarted, or another one has its address now",
             "a firewall or NAT on the path has forgotten the connection, and says so",
             "a firewall rejects the connection with a RST, for example after a ban",
+            f"the {close.by} had closed before, in frames that are not in the capture",
         ),
         remedies=(
             Remedy(side="client", action="connect again, and look at the host key's fingerprint"),

@@ -204,7 +204,7 @@ def test_host_key_accepted_is_no_finding() -> None:
     flow.client.sends(packet(newkeys()) + bytes(range(64)))
     session = session_of(closed(flow))
     assert session.outcome == "encrypted"
-    assert session.findings == ()
+    assert [f.id for f in session.findings] == ["closed-during-login"]
 
 
 def test_a_lost_newkeys_of_the_client_proves_nothing() -> None:

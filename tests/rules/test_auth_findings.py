@@ -1,0 +1,328 @@
+"""What is said of a login and of a session: made conversations where each finding fires, and near misses."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sshpcap.frames import RST
+from sshpcap.model import Finding, Session
+from tests.support.logins import AES_GCM, CHACHA, CIPHERS, SUCCESS, Cipher, Login
+from tests.support.sessions import session_of
+from tests.support.wireflow import Flow
+
+THREE = "publickey,password,keyboard-interactive"
+TOO_MANY = 1 + 4 + 4 + len("Too many authentication failures") + 4
+
+
+def _found(flow: Flow) -> list[tuple[str, str, str]]:
+    return [(f.id, f.severity, f.confidence) for f in session_of(flow).findings]
+
+
+def _one(flow: Flow) -> tuple[Session, Finding]:
+    session = session_of(flow)
+    (finding,) = session.findings
+    return session, finding
+
+
+def _at_methods(methods: str = THREE, cipher: Cipher = CHACHA) -> Login:
+    """A login of which the methods are known."""
+    login = Login(cipher)
+    login.begins()
+    login.asks(40, login.refusal(methods))
+    return login
+
+
+def _session(cipher: Cipher = CHACHA) -> Login:
+    """A login that succeeded, and a channel that is in use."""
+    login = _at_methods(cipher=cipher)
+    login.asks(280, SUCCESS)
+    for _ in range(4):
+        login.asks(90, 300)
+    return login
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_a_login_and_a_logout_are_no_finding(cipher: Cipher) -> None:
+    for by in ("client", "server"):
+        session = session_of(_session(cipher).ends(by))
+        assert session.findings == ()
+        assert session.verdict.cause is None
+        assert "successful login (confidence medium" in session.verdict.summary
+
+
+def test_wrong_passwords() -> None:
+    login = Login()
+    login.wrong_passwords(3, THREE)
+    session, finding = _one(login.ends())
+    assert (finding.id, finding.severity, finding.confidence) == ("authentication-failed", "error", "medium")
+    assert session.outcome == "encrypted"
+    assert "3 requests were refused as slowly as passwords" in session.verdict.summary
+    assert f"Permission denied ({THREE})." in finding.expected_messages["openssh_client"]
+    frames = [item.frame for item in finding.evidence]
+    assert frames == sorted(frames)
+    assert session.close.frame in frames
+
+
+def test_a_wrong_password_and_then_the_right_one_is_no_finding() -> None:
+    login = Login()
+    login.wrong_passwords(1)
+    login.asks(64, SUCCESS, after=0.3)
+    for _ in range(3):
+        login.asks(90, 300)
+    assert _found(login.ends()) == []
+
+
+def test_an_unfinished_login_is_no_failure() -> None:
+    login = Login()
+    login.wrong_passwords(2)
+    assert _found(login.flow) == []
+
+
+def test_six_wrong_passwords_may_be_the_servers_limit() -> None:
+    login = Login()
+    login.wrong_passwords(6)
+    assert "MaxAuthTries" in session_of(login.ends()).verdict.summary
+
+
+def test_too_many_keys() -> None:
+    login = _at_methods()
+    for _ in range(5):
+        login.asks(110, login.refusal(THREE))
+    assert _found(login.ends("server")) == [("too-many-authentication-failures", "error", "medium")]
+
+
+def test_too_many_keys_and_the_client_closes_first() -> None:
+    """The last answer is as long as sshd's word for it, and not as the refusals."""
+    login = _at_methods("publickey,password")
+    for _ in range(3):
+        login.asks(110, login.refusal("publickey,password"))
+    login.asks(110, TOO_MANY)
+    assert _found(login.ends()) == [("too-many-authentication-failures", "error", "medium")]
+
+
+def test_two_refusals_and_a_server_that_closes_are_not_too_many() -> None:
+    login = _at_methods()
+    login.asks(110, login.refusal(THREE))
+    assert _found(login.ends("server")) == [("closed-during-login", "error", "medium")]
+
+
+def test_refused_keys_where_nothing_else_is_offered() -> None:
+    login = _at_methods("publickey")
+    for _ in range(2):
+        login.asks(110, login.refusal("publickey"))
+    assert _found(login.ends()) == [("no-usable-public-key", "error", "medium")]
+
+
+def test_quick_refusals_may_be_passwords_where_those_are_offered() -> None:
+    login = _at_methods()
+    for _ in range(2):
+        login.asks(110, login.refusal(THREE))
+    assert _found(login.ends()) == [("no-usable-public-key", "error", "low")]
+
+
+def test_a_key_that_is_known_and_refused() -> None:
+    login = _at_methods("publickey")
+    login.asks(110, 75)  # SSH_MSG_USERAUTH_PK_OK
+    login.asks(280, login.refusal("password"))
+    assert _found(login.ends()) == [("second-factor-missing", "error", "low")]
+
+
+def test_a_question_and_a_slow_refusal_are_no_second_factor() -> None:
+    login = _at_methods()
+    login.asks(60, 36)
+    login.asks(64, login.refusal(THREE), after=2.2)
+    assert [row[0] for row in _found(login.ends())] == ["authentication-failed"]
+
+
+def test_a_person_who_breaks_off() -> None:
+    login = _at_methods()
+    login.asks(60, 36)
+    login.flow.wait(3)
+    assert _found(login.ends()) == [("login-aborted-by-user", "warning", "medium")]
+    at_once = _at_methods()
+    at_once.asks(60, 36)
+    assert [row[0] for row in _found(at_once.ends())] == ["closed-during-login"]
+
+
+@pytest.mark.parametrize(("seconds", "confidence"), [(120.5, "medium"), (30, "low")])
+def test_the_servers_patience_at_the_prompt(seconds: float, confidence: str) -> None:
+    login = _at_methods()
+    login.flow.wait(seconds)
+    login.flow.server.fin()
+    login.flow.client.acks()
+    login.flow.wait(9)
+    login.says(login.flow.client, 64)  # a key is pressed at last
+    login.flow.server.rst(flags=RST, window=0)
+    assert _found(login.flow) == [("login-grace-time-at-prompt", "error", confidence)]
+
+
+def test_a_session_that_the_server_ends_after_a_while_is_no_lack_of_patience() -> None:
+    login = _session()
+    login.flow.wait(120)
+    assert _found(login.ends("server")) == []
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(10.1, True), (4.0, False)])
+def test_slow_names(seconds: float, found: bool) -> None:
+    login = Login()
+    login.begins()
+    login.asks(40, login.refusal(THREE), after=seconds)
+    login.asks(280, SUCCESS)
+    for _ in range(3):
+        login.asks(90, 300)
+    assert _found(login.ends()) == ([("slow-authentication", "warning", "medium")] if found else [])
+
+
+def test_a_server_that_fails_behind_the_login() -> None:
+    login = _at_methods()
+    login.asks(280, SUCCESS)
+    login.says(login.flow.client, 90)
+    login.flow.server.rst()
+    assert _found(login.flow) == [("session-ended-at-once", "error", "medium")]
+
+
+def test_a_channel_that_is_refused() -> None:
+    login = _at_methods()
+    login.asks(280, SUCCESS)
+    login.asks(90, 700, 60)
+    login.says(login.flow.client, 40)
+    assert _found(login.ends()) == [("session-ended-at-once", "warning", "medium")]
+
+
+def test_a_client_of_a_library_that_only_tries_the_login_is_no_refused_channel() -> None:
+    flow = Flow()
+    flow.opens()
+    login = Login.__new__(Login)
+    login.cipher = CHACHA
+    login.flow = _other_client(flow)
+    login.begins()
+    login.asks(40, SUCCESS)
+    login.asks(20, 300)
+    assert _found(login.ends()) == []
+
+
+def _other_client(flow: Flow) -> Flow:
+    from tests.support.logins import HOST_KEY, SIGNATURE
+    from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet
+
+    lists = {"encryption": CHACHA.encryption}
+    flow.client.sends(identification("libssh_0.10.6"))
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    flow.client.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(kexinit(**lists)))
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.sends(packet(newkeys()))
+    flow.server.acks()
+    return flow
+
+
+def test_a_client_that_no_longer_answers() -> None:
+    login = _session()
+    for _ in range(3):
+        login.flow.wait(15)
+        login.says(login.flow.server, 32)
+    login.flow.wait(15)
+    _, finding = _one(login.ends("server"))
+    assert (finding.id, finding.severity, finding.confidence) == ("client-alive-timeout", "warning", "medium")
+    assert "packets came 15.0 s apart" in finding.summary
+
+
+@pytest.mark.parametrize("pauses", [(15, 3, 40, 15), (15, 15, 15, 0.1), (0.2, 0.2, 0.2, 0.2)], ids=str)
+def test_output_of_a_program_is_no_question_whether_the_client_is_there(pauses: tuple[float, ...]) -> None:
+    login = _session()
+    for pause in pauses[:-1]:
+        login.flow.wait(pause)
+        login.says(login.flow.server, 32)
+    login.flow.wait(pauses[-1])
+    assert _found(login.ends("server")) == []
+
+
+def _repeated(login: Login, times: int) -> Flow:
+    """The client's last data, sent again and never acknowledged."""
+    client = login.flow.client
+    place = client.next - 1
+    client.sends(bytes(44))
+    for pause in (0.2, 0.4, 0.8, 1.6, 3.2)[:times]:
+        login.flow.wait(pause)
+        client.sends(bytes(44), at=place)
+    return login.flow
+
+
+def test_a_connection_that_went_dead() -> None:
+    _, finding = _one(_repeated(_session(), 4))
+    assert (finding.id, finding.party, finding.confidence) == ("connection-went-dead", "network", "medium")
+    assert "sent again at least 4 times" in finding.summary
+
+
+def test_what_was_lost_and_came_through_is_not_dead() -> None:
+    once = _repeated(_session(), 1)
+    assert _found(once) == []
+    login = _session()
+    flow = _repeated(login, 4)
+    flow.server.acks()
+    login.says(flow.server, 300)
+    assert _found(login.ends()) == []
+
+
+def test_a_reset_for_data_in_an_open_session() -> None:
+    login = _session()
+    login.flow.wait(100)
+    login.says(login.flow.client, 32)
+    login.flow.drop()  # no acknowledgement
+    login.flow.server.rst(flags=RST, window=0)
+    assert _found(login.flow) == [("connection-forgotten", "warning", "medium")]
+
+
+def test_a_client_that_resets_at_its_end_has_forgotten_nothing() -> None:
+    """Programs that leave with unread data: RST with ACK, or RST behind their FIN."""
+    login = _session()
+    login.says(login.flow.client, 40)
+    login.flow.client.rst()
+    assert _found(login.flow) == []
+    login = _session()
+    login.flow.client.fin()
+    login.says(login.flow.server, 300)
+    login.flow.client.rst(flags=RST, window=0)
+    assert _found(login.flow) == []
+
+
+def test_a_request_without_an_answer() -> None:
+    login = Login()
+    login.begins()
+    login.asks(40)
+    _, finding = _one(login.ends("server"))
+    assert (finding.id, finding.severity) == ("closed-during-login", "error")
+    assert "RefuseConnection" in finding.causes[0]
+    assert "MAC" in finding.causes[2]
+
+
+def test_a_client_that_leaves_before_the_login() -> None:
+    session, finding = _one(Login().ends())
+    assert (finding.id, finding.severity, finding.title) == (
+        "closed-during-login",
+        "warning",
+        "Closed before the login began",
+    )
+    assert "host key" in finding.causes[0]
+    assert session.authentication is not None
+    assert session.authentication.result == "not_tried"
+
+
+Story = Callable[[Login], None]
+
+
+@pytest.mark.parametrize("cipher", [CHACHA, AES_GCM], ids=lambda cipher: cipher.encryption)
+def test_no_finding_about_the_encrypted_part_is_ever_sure(cipher: Cipher) -> None:
+    stories: tuple[tuple[Story, str], ...] = (
+        (lambda login: login.wrong_passwords(3), "client"),
+        (lambda login: login.wrong_passwords(3), "server"),
+        (lambda login: login.begins(), "client"),
+        (lambda login: login.asks(17), "server"),
+    )
+    for tell, by in stories:
+        login = Login(cipher)
+        tell(login)
+        found = session_of(login.ends(by)).findings
+        assert found
+        assert all(finding.confidence != "high" for finding in found)
