@@ -168,7 +168,8 @@ def _host_key(server: Voice) -> HostKey | None:
         key = host_keys.read_public_key(blob)
         if isinstance(key, Malformed):
             return None
-        signature = spoken.kex.get("signature")
+        # RFC 4432 and RFC 4462 send the signature, or none at all, in a message of its own.
+        signature = next((s.kex["signature"] for s in server.spoken if s.kex and "signature" in s.kex), None)
         return HostKey(
             type=key.type,
             bits=key.bits,
