@@ -20,6 +20,7 @@ from sshpcap.model import (
     FieldValue,
     HostKey,
     Identification,
+    KnownTypes,
     Message,
     Party,
     Session,
@@ -30,7 +31,9 @@ from sshpcap.model import (
     Who,
 )
 from sshpcap.ssh import host_keys, implementations, messages, numbers
+from sshpcap.ssh.fingerprints import known_hosts_line
 from sshpcap.ssh.hassh import hassh
+from sshpcap.ssh.known_types import known_types
 from sshpcap.ssh.wire import Malformed, printable
 from sshpcap.tcp.attribution import Ending, Ttls, attribute
 from sshpcap.tcp.community_id import community_id
@@ -56,7 +59,8 @@ def interpret(
     reached = handshake.milestones(recorder, dialogue, cover.one_sided)
     stage = handshake.stage_until(reached, None)
     waiting = handshake.awaited(recorder, dialogue, ending, stage, observed_until)
-    key = _host_key(dialogue.server_voice)
+    server_end = recorder.endpoints[1 - dialogue.client]
+    key = _host_key(dialogue.server_voice, (address_text(server_end.address), server_end.port))
     last_sent = (_last_sent(recorder, dialogue, 0, key), _last_sent(recorder, dialogue, 1, key))
     client, server = _party(recorder, dialogue, dialogue.client), _party(recorder, dialogue, 1 - dialogue.client)
     start, end = Timestamp(recorder.first_time), Timestamp(recorder.last_time)
@@ -117,7 +121,15 @@ def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
         strict_kex=f"kex-strict-{suffix}-v00@openssh.com" in names,
         ext_info=f"ext-info-{suffix}" in names,
         unreadable=_unreadable(voice),
+        known_types=_known_types(voice) if is_client else None,
     )
+
+
+def _known_types(client: Voice) -> KnownTypes | None:
+    spoken, proposal = client.identification, client.kexinit
+    if spoken is None or spoken.identification is None or proposal is None:
+        return None
+    return known_types(proposal, *implementations.recognise(spoken.identification.software))
 
 
 def _first_octets(voice: Voice) -> str | None:
@@ -166,7 +178,7 @@ def _identification(spoken: Spoken | None) -> Identification | None:
     )
 
 
-def _host_key(server: Voice) -> HostKey | None:
+def _host_key(server: Voice, place: tuple[str, int]) -> HostKey | None:
     for spoken in server.spoken:
         blob = spoken.kex.get("K_S") if spoken.kex else None
         if not isinstance(blob, bytes) or spoken.kex is None:
@@ -174,7 +186,8 @@ def _host_key(server: Voice) -> HostKey | None:
         key = host_keys.read_public_key(blob)
         if isinstance(key, Malformed):
             return None
-        signature = spoken.kex.get("signature")
+        # RFC 4432 and RFC 4462 send the signature, or none at all, in a message of its own.
+        signature = next((s.kex["signature"] for s in server.spoken if s.kex and "signature" in s.kex), None)
         return HostKey(
             type=key.type,
             bits=key.bits,
@@ -184,6 +197,9 @@ def _host_key(server: Voice) -> HostKey | None:
             frame=spoken.frame,
             signature_algorithm=host_keys.signature_algorithm(signature) if isinstance(signature, bytes) else None,
             certificate=key.certificate,
+            sshfp=key.sshfp,
+            known_hosts_line=known_hosts_line(*place, key.plain_type, key.plain) if key.plain else None,
+            randomart=key.randomart,
         )
     return None
 

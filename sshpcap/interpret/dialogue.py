@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
 from sshpcap.ssh import kex, messages, numbers, preamble
 from sshpcap.ssh.cut import Cutter, State, Unit
-from sshpcap.ssh.host_keys import signature_algorithm
+from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
 from sshpcap.ssh.negotiate import negotiate
 from sshpcap.ssh.wire import Malformed, printable
@@ -32,7 +32,7 @@ class Spoken(NamedTuple):
     time: Timestamp
     identification: IdentificationLine | None = None
     parsed: messages.Parsed | None = None
-    kex: dict[str, bytes | int] | None = None
+    kex: dict[str, bytes | int | str] | None = None
     """Fields of a key exchange message, once the method is known."""
     malformed: Malformed | None = None
 
@@ -229,7 +229,7 @@ def _read_kex(
     unit: Spoken, parsed: messages.Parsed, family: kex.Family | None, sender: str, *, guess: str | None = None
 ) -> Spoken:
     message = family.get(parsed.number) if family else None
-    if message is None or message.sender != sender:
+    if message is None or message.sender not in (sender, "both"):
         return unit._replace(parsed=parsed._replace(known=False))
     extra: dict[str, FieldValue] = {"guess": guess} if guess else {}
     if not unit.unit.complete:
@@ -241,8 +241,13 @@ def _read_kex(
     return unit._replace(parsed=parsed._replace(name=message.name, fields=shown, known=True), kex=fields)
 
 
-def _shown(name: str, value: bytes | int, message: kex.KexMessage) -> tuple[str, FieldValue]:
-    """A field for people: big numbers by their size, strings by their length."""
+def _shown(name: str, value: bytes | int | str, message: kex.KexMessage) -> tuple[str, FieldValue]:
+    """A field for people: big numbers by their size, strings by their length, a key by its bits."""
+    if isinstance(value, str):
+        return name, value
+    if name == "K_T" and isinstance(value, bytes):
+        transient = read_public_key(value)
+        return "K_T_bits", 0 if isinstance(transient, Malformed) else transient.bits or 0
     if name == "signature" and isinstance(value, bytes):
         return "signature_algorithm", signature_algorithm(value) or "unreadable"
     if isinstance(value, bytes):

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
 from sshpcap.model import STAGES, Awaited, Coverage, Duration, Outcome, Stage, Timestamp, Who
-from sshpcap.ssh import numbers, plain_text
+from sshpcap.ssh import kex, numbers, plain_text
 from sshpcap.ssh.cut import State
 from sshpcap.tcp.attribution import Ending, opened
 from sshpcap.tcp.recorder import Recorder
@@ -141,7 +141,8 @@ def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
     if missing:
         return missing[0], "SSH_MSG_KEXINIT"
     if _kex_count(client) == 0:
-        return "client", "the first key exchange message"
+        begins: Who = "server" if _server_begins(dialogue) and _kex_count(server) == 0 else "client"
+        return begins, "the first key exchange message"
     if server.first(numbers.NEWKEYS) is None:
         if _kex_count(client) > _kex_count(server):
             return "server", "its key exchange reply"
@@ -149,6 +150,12 @@ def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
             return "client", "its next key exchange message"
         return "server", "SSH_MSG_NEWKEYS"
     return "client", "SSH_MSG_NEWKEYS"
+
+
+def _server_begins(dialogue: Dialogue) -> bool:
+    """In RSA key exchange the server sends the first message (RFC 4432 §4)."""
+    method = dialogue.negotiation.kex_algorithm.chosen if dialogue.negotiation else None
+    return method is not None and kex.family_of(method) is kex.RSA
 
 
 def _sides(client: Voice, server: Voice) -> tuple[tuple[Who, Voice], tuple[Who, Voice]]:

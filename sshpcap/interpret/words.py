@@ -71,10 +71,13 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         return f"sends a key exchange packet on a guess, before the other side's proposal is known ({name})"
     if spoken.kex is not None and "K_S" in spoken.kex:
         shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
-        return f"shows its host key {shown} and signs the exchange ({name}, {octets})"
-    if "GEX_REQUEST" in name:
+        signs = " and signs the exchange" if "signature" in spoken.kex else ""
+        return f"shows its host key {shown}{signs} ({name}, {octets})"
+    if name == "SSH_MSG_KEXGSS_ERROR" and "message" in fields:
+        return f'reports a GSSAPI error: "{shorten(str(fields["message"]))}" ({name})'
+    if "GEX_REQUEST" in name or name == "SSH_MSG_KEXGSS_GROUPREQ":
         return f"asks for a Diffie-Hellman group of {_sizes(fields)} ({name})"
-    if "GEX_GROUP" in name:
+    if "GEX_GROUP" in name or name == "SSH_MSG_KEXGSS_GROUP":
         return f"offers a group of {fields.get('p_bits')} bits ({name})"
     if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and spoken.kex is not None:
         return f"sends its part of the key exchange ({name}, {octets})"

@@ -41,6 +41,7 @@ from sshpcap.model.finding import Verdict as Verdict
 from sshpcap.model.party import Hassh as Hassh
 from sshpcap.model.party import Identification as Identification
 from sshpcap.model.party import KexInit as KexInit
+from sshpcap.model.party import KnownTypes as KnownTypes
 from sshpcap.model.party import Party as Party
 from sshpcap.model.party import Unreadable as Unreadable
 from sshpcap.model.report import ClientSaid as ClientSaid

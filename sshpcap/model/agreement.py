@@ -72,6 +72,8 @@ class Certificate(Value, frozen=True):
     """None: valid for ever."""
     ca_type: str
     ca_sha256: str
+    critical_options: tuple[str, ...] = ()
+    """Their names; a client that does not know one must refuse the certificate."""
 
 
 KnownStatus = Literal[
@@ -136,6 +138,12 @@ class HostKey(Value, frozen=True):
     signature_algorithm: str | None
     """Algorithm named in the signature the server made with it."""
     certificate: Certificate | None = None
+    sshfp: tuple[str, ...] = ()
+    """Records for DNS, as `ssh-keygen -r` prints them (RFC 4255); of a certificate: those of the plain key in it."""
+    known_hosts_line: str | None = None
+    """The line that known_hosts would have for this address; None for types that are not known."""
+    randomart: str | None = None
+    """The picture that `ssh-keygen -lv` draws."""
     known_hosts: KnownHost | None = None
     """What the user's files say of it; None where no file was given."""
     shown_before: tuple[ShownKey, ...] = ()

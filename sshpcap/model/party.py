@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sshpcap.model.base import Value
+from sshpcap.model.base import Confidence, Value
 from sshpcap.times import Timestamp
 
 
@@ -50,6 +50,15 @@ class Hassh(Value, frozen=True):
     string: str
 
 
+class KnownTypes(Value, frozen=True):
+    """What the order of a client's host key algorithms tells about the keys that it knows for this server."""
+
+    types: tuple[str, ...]
+    """Types of keys that it seems to know: rsa, ecdsa, ed25519; empty for none, or the one that comes first anyway."""
+    confidence: Confidence
+    reason: str
+
+
 class Unreadable(Value, frozen=True):
     """Octets of the clear phase that could not be cut into lines or packets; nothing behind them is read."""
 
@@ -82,3 +91,5 @@ class Party(Value, frozen=True):
     ext_info: bool = False
     """The side announces RFC 8308 extensions (ext-info-c/-s)."""
     unreadable: Unreadable | None = None
+    known_types: KnownTypes | None = None
+    """Of an OpenSSH client: what its proposal tells about the host keys that it knows."""

@@ -296,6 +296,13 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
         yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+    if key is not None and key.known_hosts is not None:
+        known = key.known_hosts
+        where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"
+        yield "known hosts", f"{known.status}{where}"
+    guessed = session.client.known_types
+    if guessed is not None and guessed.types:
+        yield "known types", f"{guessed.reason} (confidence {guessed.confidence})"
     if session.authentication is not None:
         yield "login", _login(session.authentication)
     for name, side in (("client", session.tcp.client), ("server", session.tcp.server)):

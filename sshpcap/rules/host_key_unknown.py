@@ -64,12 +64,7 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         remedies=(
             known.compare(key),
-            Remedy(
-                side="client",
-                action="after the comparison: add the key, here under the address",
-                command=f"ssh-keyscan -p {session.server.port} {session.server.address} >> ~/.ssh/known_hosts",
-                risk="ssh-keyscan believes whoever answers: compare before, not after",
-            ),
+            *_line(key),
             Remedy(
                 side="client",
                 action="automation: accept first keys only. ssh_config:",
@@ -78,6 +73,16 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _line(key: HostKey) -> Iterator[Remedy]:
+    if key.known_hosts_line is not None:
+        yield Remedy(
+            side="client",
+            action="after the comparison: add the key, here under the address",
+            command=f"echo '{key.known_hosts_line}' >> ~/.ssh/known_hosts",
+            risk="without the comparison this accepts whoever answered in the capture",
+        )
 
 
 def _messages(key: HostKey, verdict: KnownHost) -> dict[str, str]:

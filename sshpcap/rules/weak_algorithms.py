@@ -28,7 +28,7 @@ from sshpcap.ssh.negotiate import SLOTS
 ID = "weak-algorithms"
 TITLE = "Weak algorithms were agreed on"
 _SOUND_BITS = 2048
-_GROUP = "SSH_MSG_KEX_DH_GEX_GROUP"
+_GROUPS = ("SSH_MSG_KEX_DH_GEX_GROUP", "SSH_MSG_KEXGSS_GROUP")
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def _sizes(session: Session) -> Iterator[tuple[int, str]]:
     if key is not None and sized and (key.bits or _SOUND_BITS) < _SOUND_BITS:
         yield key.frame, f"the host key has only {key.bits} bits (NIST SP 800-131A wants {_SOUND_BITS})"
     for message in session.messages:
-        bits = message.fields.get("p_bits") if message.name == _GROUP else None
+        bits = message.fields.get("p_bits") if message.name in _GROUPS else None
         if isinstance(bits, int) and bits < _SOUND_BITS:
             yield message.frame, f"the server's group has only {bits} bits (RFC 9142 §3.2.1 wants {_SOUND_BITS})"
 

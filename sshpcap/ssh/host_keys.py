@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sshpcap.model import Certificate, Timestamp
+from sshpcap.ssh.fingerprints import randomart, sshfp
 from sshpcap.ssh.wire import Malformed, Reader, WireError, printable
 
 _CERTIFICATE_SUFFIX: Final = "-cert-v01@openssh.com"
@@ -49,6 +50,20 @@ class PublicKey(NamedTuple):
     sha256: str
     md5: str
     certificate: Certificate | None
+    plain_type: str = ""
+    """Type of the key itself: without the certificate."""
+    plain: bytes = b""
+    """Blob of the key itself; empty for types that are not known."""
+
+    @property
+    def sshfp(self) -> tuple[str, ...]:
+        """Its SSHFP records."""
+        return sshfp(self.plain_type, self.plain) if self.plain else ()
+
+    @property
+    def randomart(self) -> str | None:
+        """Its picture, as `ssh-keygen -lv` draws it."""
+        return randomart(self.plain_type, self.bits, self.plain) if self.plain else None
 
 
 def sha256_fingerprint(blob: bytes) -> str:
@@ -84,8 +99,9 @@ def read_public_key(blob: bytes) -> PublicKey | Malformed:
             certificate = _certificate(reader)
     except WireError as error:
         return error.malformed
-    bits = _bits(plain_kind or kind, fields)
-    return PublicKey(kind, bits, sha256_fingerprint(plain), md5_fingerprint(plain), certificate)
+    name = plain_kind or kind
+    prints = (sha256_fingerprint(plain), md5_fingerprint(plain))
+    return PublicKey(kind, _bits(name, fields), *prints, certificate, name, plain)
 
 
 def signature_algorithm(signature: bytes) -> str | None:
@@ -121,7 +137,12 @@ def _certificate(reader: Reader) -> Certificate:
     while inner.at < len(inner.octets):
         principals.append(printable(inner.string("principal")))
     after, before = reader.uint64("valid after"), reader.uint64("valid before")
-    for name in ("critical options", "extensions", "reserved"):
+    options = Reader(reader.string("critical options"))
+    critical = []
+    while options.at < len(options.octets):
+        critical.append(printable(options.string("critical option")))
+        options.string("critical option's data")
+    for name in ("extensions", "reserved"):
         reader.string(name)
     authority = reader.string("signature key")
     reader.string("signature")
@@ -134,6 +155,7 @@ def _certificate(reader: Reader) -> Certificate:
         valid_before=_moment(before) if before != _FOR_EVER else None,
         ca_type=Reader(authority).text("CA key type"),
         ca_sha256=sha256_fingerprint(authority),
+        critical_options=tuple(critical),
     )
 
 

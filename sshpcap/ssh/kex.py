@@ -9,8 +9,10 @@ from typing import Final, Literal, NamedTuple
 
 from sshpcap.ssh.wire import Malformed, Reader, WireError
 
-Sender = Literal["client", "server"]
-FieldType = Literal["string", "mpint", "uint32"]
+Sender = Literal["client", "server", "both"]
+FieldType = Literal["string", "mpint", "uint32", "boolean", "text", "string if true"]
+"""As RFC 4251 §5 names them; `text` is a string for people, "string if true" is there when the boolean before it says
+so."""
 
 
 class KexMessage(NamedTuple):
@@ -47,6 +49,44 @@ HYBRID: Final[Family] = {  # draft-ietf-sshm-mlkem-hybrid-kex, draft-ietf-sshm-n
     ),
 }
 
+RSA: Final[Family] = {  # RFC 4432 §4: the server begins
+    30: KexMessage("SSH_MSG_KEXRSA_PUBKEY", "server", (("K_S", "string"), ("K_T", "string"))),
+    31: KexMessage("SSH_MSG_KEXRSA_SECRET", "client", (("encrypted_secret", "string"),)),
+    32: KexMessage("SSH_MSG_KEXRSA_DONE", "server", (("signature", "string"),)),
+}
+
+
+def _gss(init: tuple[str, FieldType], complete: tuple[str, FieldType]) -> Family:
+    """RFC 4462 §2.1 and, for the elliptic curves, RFC 8732 §5.1: the public values differ, the rest does not."""
+    error: tuple[tuple[str, FieldType], ...] = (
+        ("major_status", "uint32"),
+        ("minor_status", "uint32"),
+        ("message", "text"),
+        ("language", "text"),
+    )
+    last: tuple[tuple[str, FieldType], ...] = (
+        complete,
+        ("mic", "string"),
+        ("has_token", "boolean"),
+        ("token", "string if true"),
+    )
+    return {
+        30: KexMessage("SSH_MSG_KEXGSS_INIT", "client", (("token", "string"), init)),
+        31: KexMessage("SSH_MSG_KEXGSS_CONTINUE", "both", (("token", "string"),)),
+        32: KexMessage("SSH_MSG_KEXGSS_COMPLETE", "server", last),
+        33: KexMessage("SSH_MSG_KEXGSS_HOSTKEY", "server", (("K_S", "string"),)),
+        34: KexMessage("SSH_MSG_KEXGSS_ERROR", "server", error),
+    }
+
+
+GSS_DH: Final[Family] = _gss(("e", "mpint"), ("f", "mpint"))
+GSS_ECDH: Final[Family] = _gss(("Q_C", "string"), ("Q_S", "string"))
+GSS_GROUP_EXCHANGE: Final[Family] = {  # RFC 4462 §2.2
+    **GSS_DH,
+    40: KexMessage("SSH_MSG_KEXGSS_GROUPREQ", "client", (("min", "uint32"), ("n", "uint32"), ("max", "uint32"))),
+    41: KexMessage("SSH_MSG_KEXGSS_GROUP", "server", (("p", "mpint"), ("g", "mpint"))),
+}
+
 METHODS: Final[tuple[tuple[str, Family], ...]] = (
     ("diffie-hellman-group-exchange-*", GROUP_EXCHANGE),
     ("diffie-hellman-group*", FIXED_DH),
@@ -59,6 +99,13 @@ METHODS: Final[tuple[tuple[str, Family], ...]] = (
     ("mlkem1024nistp384-sha384", HYBRID),
     ("sntrup761x25519-sha512", HYBRID),
     ("sntrup761x25519-sha512@openssh.com", HYBRID),
+    ("sntrup4591761x25519-sha512@tinyssh.org", HYBRID),
+    ("rsa1024-sha1", RSA),
+    ("rsa2048-sha256", RSA),
+    ("gss-gex-*", GSS_GROUP_EXCHANGE),
+    ("gss-group*", GSS_DH),
+    ("gss-nistp*", GSS_ECDH),
+    ("gss-curve*", GSS_ECDH),
 )
 
 
@@ -70,18 +117,25 @@ def family_of(method: str) -> Family | None:
     return None
 
 
-def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int] | Malformed:
+def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int | str] | Malformed:
     """The fields of a key exchange message; the payload begins with its number."""
     reader = Reader(payload, 1)
-    read: dict[FieldType, Callable[[str], bytes | int]] = {
+    read: dict[FieldType, Callable[[str], bytes | int | str]] = {
         "string": reader.string,
+        "string if true": reader.string,
         "mpint": reader.mpint,
         "uint32": reader.uint32,
+        "boolean": reader.boolean,
+        "text": reader.text,
     }
+    fields: dict[str, bytes | int | str] = {}
     try:
-        return {name: read[kind](name) for name, kind in message.fields}
+        for name, kind in message.fields:
+            if kind != "string if true" or fields[message.fields[len(fields) - 1][0]]:
+                fields[name] = read[kind](name)
     except WireError as error:
         return error.malformed
+    return fields
 
 
 def sender_by_form(payload: bytes) -> Sender | None:

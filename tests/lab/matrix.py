@@ -126,6 +126,36 @@ FAILING = (
 """Pairs that do not, with their defaults on one side."""
 
 
+_RSA_KEX = "SSH_MSG_KEXRSA_PUBKEY SSH_MSG_KEXRSA_SECRET SSH_MSG_KEXRSA_DONE"
+_ECDH = "SSH_MSG_KEX_ECDH_INIT SSH_MSG_KEX_ECDH_REPLY"
+_HYBRID = "SSH_MSG_KEX_HYBRID_INIT SSH_MSG_KEX_HYBRID_REPLY"
+_FIXED = "SSH_MSG_KEXDH_INIT SSH_MSG_KEXDH_REPLY"
+_GEX = "SSH_MSG_KEX_DH_GEX_REQUEST SSH_MSG_KEX_DH_GEX_GROUP SSH_MSG_KEX_DH_GEX_INIT SSH_MSG_KEX_DH_GEX_REPLY"
+
+
+def _offering(method: str) -> tuple[str, ...]:
+    return (json.dumps({"kex_algs": [method]}),)
+
+
+FAMILIES = {
+    **{Meeting(client, (), "asyncssh", _offering(method)): messages for client, method, messages in (
+        ("plink", "rsa2048-sha256", _RSA_KEX), ("plink", "rsa1024-sha1", _RSA_KEX), ("plink", "curve448-sha512", _ECDH),
+        ("plink", "diffie-hellman-group15-sha512", _FIXED), ("plink", "diffie-hellman-group17-sha512", _FIXED),
+        ("plink", "diffie-hellman-group18-sha512", _FIXED), ("plink", "diffie-hellman-group-exchange-sha1", _GEX),
+        ("plink", "ecdh-sha2-nistp521", _ECDH), ("dbclient", "diffie-hellman-group14-sha256", _FIXED),
+    )},
+    **{Meeting("asyncssh", _offering(method), "asyncssh", _offering(method)): messages for method, messages in (
+        ("mlkem768x25519-sha256", _HYBRID), ("mlkem768nistp256-sha256", _HYBRID),
+        ("mlkem1024nistp384-sha384", _HYBRID), ("rsa2048-sha256", _RSA_KEX), ("curve448-sha512", _ECDH),
+        ("diffie-hellman-group16-sha512", _FIXED), ("diffie-hellman-group-exchange-sha256", _GEX),
+    )},
+    Meeting("paramiko", (json.dumps({"kex": ["curve25519-sha256@libssh.org"]}),), "asyncssh",
+            _offering("mlkem768x25519-sha256")): _HYBRID,
+    Meeting("plink", (), "sshd", ("KexAlgorithms=sntrup761x25519-sha512@openssh.com",)): _HYBRID,
+}  # fmt: skip
+"""Every family of key exchange methods between programs that have it, and the messages it consists of."""
+
+
 class Stage:
     """Plays meetings in one network, one after the other, each server on a port of its own."""
 

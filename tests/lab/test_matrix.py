@@ -14,7 +14,7 @@ import pytest
 import sshpcap
 from sshpcap.model import Finding, Session
 from tests.lab.home import furnish
-from tests.lab.matrix import FAILING, MEETINGS, Meeting, Played, Stage
+from tests.lab.matrix import FAILING, FAMILIES, MEETINGS, Meeting, Played, Stage
 from tests.lab.network import Network
 from tests.lab.programs import missing
 
@@ -40,7 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Meeting, 
         stage = Stage(network, home)
         capture = home / "capture.pcap"
         with network.capture(capture):
-            played = {meeting: stage.play(meeting) for meeting in (*MEETINGS, *FAILING)}
+            played = {meeting: stage.play(meeting) for meeting in (*MEETINGS, *FAILING, *FAMILIES)}
         ports = [one.port for one in played.values()]
         sessions = {s.server.port: s for s in sshpcap.analyze(capture, ports=ports).sessions}
         again = {m: _changed(stage, m, sessions[played[m].port], home) for m in FAILING}
@@ -99,6 +99,18 @@ def test_negotiated(results: dict[Meeting, Result], meeting: Meeting) -> None:
     assert session.host_key is not None
     assert session.stage == "encrypted"
     assert not [f.id for f in session.findings if f.severity == "error"]
+
+
+@pytest.mark.parametrize("meeting", FAMILIES, ids=lambda m: m.name)
+def test_every_family_has_its_own_messages(results: dict[Meeting, Result], meeting: Meeting) -> None:
+    played, session, _ = results[meeting]
+    assert session.stage == "encrypted", played.printed
+    method = [m for m in session.messages if m.number is not None and 30 <= m.number <= 49]
+    found = [m.name for m in method if "guess" not in m.fields]  # dbclient guesses
+    assert found == FAMILIES[meeting].split()
+    assert session.host_key is not None
+    assert session.host_key.signature_algorithm is not None
+    assert not [m for m in session.messages if m.kind == "malformed"]
 
 
 _SAID = {

@@ -166,6 +166,50 @@ PUBLIC_SIZES = {
 }
 
 
+def kexrsa_pubkey(host_key: bytes, transient: bytes) -> bytes:
+    """RFC 4432 §4."""
+    return b"\x1e" + string(host_key) + string(transient)
+
+
+def kexrsa_secret(octets: bytes) -> bytes:
+    return b"\x1f" + string(octets)
+
+
+def kexrsa_done(signed: bytes) -> bytes:
+    return b"\x20" + string(signed)
+
+
+def kexgss_init(token: bytes, e: int | bytes) -> bytes:
+    """RFC 4462 §2.1; RFC 8732 §5.1 has a string instead of e."""
+    return b"\x1e" + string(token) + (mpint(e) if isinstance(e, int) else string(e))
+
+
+def kexgss_continue(token: bytes) -> bytes:
+    return b"\x1f" + string(token)
+
+
+def kexgss_complete(f: int | bytes, mic: bytes, token: bytes | None = None) -> bytes:
+    value = mpint(f) if isinstance(f, int) else string(f)
+    return b"\x20" + value + string(mic) + boolean(token is not None) + (string(token) if token is not None else b"")
+
+
+def kexgss_hostkey(host_key: bytes) -> bytes:
+    return b"\x21" + string(host_key)
+
+
+def kexgss_error(major: int, minor: int, message: str) -> bytes:
+    return b"\x22" + uint32(major) + uint32(minor) + string(message) + string("")
+
+
+def kexgss_groupreq(minimum: int, n: int, maximum: int) -> bytes:
+    """RFC 4462 §2.2."""
+    return b"\x28" + uint32(minimum) + uint32(n) + uint32(maximum)
+
+
+def kexgss_group(p: int, g: int) -> bytes:
+    return b"\x29" + mpint(p) + mpint(g)
+
+
 # --- keys and signatures: RFC 4253 §6.6, RFC 8709 §4 and §6, RFC 5656 §3.1 -----------------------------------------
 
 
