@@ -23,7 +23,7 @@ from sshpcap.interpret import interpret
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES, link_name
-from sshpcap.net.openings import Openings
+from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.tcp.recorder import Skim
 from sshpcap.tcp.sequence import unwrap
@@ -40,24 +40,6 @@ Rare = list[tuple[int, Segment | IcmpError]]
 
 _PIECE: Final = 256
 """Rows that are looked at one by one before it is asked anew what of them is muted."""
-
-
-class _Numbers:
-    """Numbers in the report for rows of a block that are set aside, as if they were met in their turn."""
-
-    def __init__(self, rows: Int64s) -> None:
-        self._rows = rows
-        self._done = 0
-        self.numbers = np.empty(len(rows), dtype=np.int64)
-
-    def before(self, row: int, last: int) -> int:
-        """Number the rows before `row`, the last number given being `last`; returns the last number then."""
-        until = int(np.searchsorted(self._rows, row))
-        count = until - self._done
-        if count:
-            self.numbers[self._done : until] = np.arange(last + 1, last + 1 + count)
-            self._done = until
-        return last + count
 
 
 class Analyzer:
@@ -88,7 +70,7 @@ class Analyzer:
         """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
         self._observed_until = 0
         self._openings = Openings()
-        self._aside: _Numbers | None = None
+        self._aside: Numbering | None = None
         self._unanswered = 0
         self._first_unanswered: int | None = None
 
@@ -114,7 +96,7 @@ class Analyzer:
         if len(alone):
             others = np.ones(len(columns.row), dtype=np.bool_)
             others[alone] = False
-            self._aside = _Numbers(columns.row[alone])
+            self._aside = Numbering(columns.row[alone])
             self._sift(block, columns.at(others), rare, self._triage)
             self._last_index = self._aside.before(len(block.number), self._last_index)
             self._openings.add(block, columns.at(alone), self._aside.numbers)
@@ -330,10 +312,13 @@ class Analyzer:
 
     # --- results out -----------------------------------------------------------------------------------------------
 
-    def sessions(self) -> tuple[Session, ...]:
-        """Every connection that speaks SSH, or should, and was not taken before, by its number."""
+    def sessions(self, *, release: bool = False) -> tuple[Session, ...]:
+        """Every connection that speaks SSH, or should, and was not taken before, by its number; see `finish`."""
         self._leave_out()
-        return self._interpreted([*self._ended, *(c for c in self._connections.values() if not c.candidate)])
+        held = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
+        if release:
+            self._ended, self._connections = [], {}
+        return self._interpreted(held)
 
     def _leave_out(self) -> None:
         """Of the SYNs that nobody answered tell the first `limits.MAX_UNANSWERED`, and count the rest."""
@@ -372,9 +357,13 @@ class Analyzer:
         return self._interpreted(over)
 
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
-        connections.sort(key=lambda connection: connection.index)
-        sessions = (self._session(connection) for connection in connections)
-        return tuple(session for session in sessions if session is not None)
+        connections.sort(key=lambda connection: -connection.index)
+        sessions = []
+        while connections:
+            session = self._session(connections.pop())
+            if session is not None:
+                sessions.append(session)
+        return tuple(sessions)
 
     def _session(self, connection: Connection) -> Session | None:
         try:
@@ -390,8 +379,11 @@ class Analyzer:
             self._errors.append(Notice(code="internal-error", text=text, frame=frame))
             return None
 
-    def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
-        """The report on everything that was fed."""
+    def finish(self, captures: tuple[Capture, ...] = (), *, release: bool = False) -> Report:
+        """The report on everything that was fed.
+
+        `release`: nothing will be fed or asked any more, so that every recording can go as soon as it is interpreted.
+        """
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
         if captures:
             duplicates = sum(c.recorder.duplicates for c in (*self._ended, *self._connections.values()))
@@ -399,7 +391,7 @@ class Analyzer:
                 captures[-1], protocols=protocols, other_ports=self._other_ports(), duplicates=duplicates
             )
             captures = (*captures[:-1], last)
-        sessions = self.sessions()
+        sessions = self.sessions(release=release)
         return Report(
             schema_version=SCHEMA_VERSION,
             sshpcap_version=VERSION,
