@@ -24,7 +24,7 @@ from sshpcap.interpret.words import address_text
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES, link_name
-from sshpcap.net.openings import Openings
+from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
 from sshpcap.tcp.recorder import LastData, Skim
@@ -42,24 +42,6 @@ Rare = list[tuple[int, Segment | IcmpError]]
 
 _PIECE: Final = 256
 """Rows that are looked at one by one before it is asked anew what of them is muted."""
-
-
-class _Numbers:
-    """Numbers in the report for rows of a block that are set aside, as if they were met in their turn."""
-
-    def __init__(self, rows: Int64s) -> None:
-        self._rows = rows
-        self._done = 0
-        self.numbers = np.empty(len(rows), dtype=np.int64)
-
-    def before(self, row: int, last: int) -> int:
-        """Number the rows before `row`, the last number given being `last`; returns the last number then."""
-        until = int(np.searchsorted(self._rows, row))
-        count = until - self._done
-        if count:
-            self.numbers[self._done : until] = np.arange(last + 1, last + 1 + count)
-            self._done = until
-        return last + count
 
 
 class Analyzer:
@@ -105,7 +87,7 @@ class Analyzer:
         self._known_hosts = known_hosts
         self._shown_keys = ShownKeys()
         self._openings = Openings()
-        self._aside: _Numbers | None = None
+        self._aside: Numbering | None = None
         self._unanswered = 0
         self._first_unanswered: int | None = None
 
@@ -131,7 +113,7 @@ class Analyzer:
         if len(alone):
             others = np.ones(len(columns.row), dtype=np.bool_)
             others[alone] = False
-            self._aside = _Numbers(columns.row[alone])
+            self._aside = Numbering(columns.row[alone])
             self._sift(block, columns.at(others), rare, self._triage)
             self._last_index = self._aside.before(len(block.number), self._last_index)
             self._openings.add(block, columns.at(alone), self._aside.numbers)
@@ -366,10 +348,13 @@ class Analyzer:
 
     # --- results out -----------------------------------------------------------------------------------------------
 
-    def sessions(self) -> tuple[Session, ...]:
-        """Every connection that speaks SSH, or should, and was not taken before, by its number."""
+    def sessions(self, *, release: bool = False) -> tuple[Session, ...]:
+        """Every connection that speaks SSH, or should, and was not taken before, by its number; see `finish`."""
         self._leave_out()
-        return self._interpreted([*self._ended, *(c for c in self._connections.values() if not c.candidate)])
+        held = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
+        if release:
+            self._ended, self._connections = [], {}
+        return self._interpreted(held)
 
     def _leave_out(self) -> None:
         """Of the SYNs that nobody answered tell the first `limits.MAX_UNANSWERED`, and count the rest."""
@@ -408,11 +393,15 @@ class Analyzer:
         return self._interpreted(over)
 
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
-        connections.sort(key=lambda connection: connection.index)
+        connections.sort(key=lambda connection: -connection.index)
         for connection in connections:
             self._remember_ttls(connection)
-        sessions = (self._session(connection) for connection in connections)
-        return tuple(session for session in sessions if session is not None)
+        sessions = []
+        while connections:
+            session = self._session(connections.pop())
+            if session is not None:
+                sessions.append(session)
+        return tuple(sessions)
 
     def _remember_ttls(self, connection: Connection) -> None:
         recorder = connection.recorder
@@ -453,8 +442,11 @@ class Analyzer:
         key = msgspec.structs.replace(key, known_hosts=known, shown_before=before)
         return msgspec.structs.replace(session, host_key=key)
 
-    def finish(self, captures: tuple[Capture, ...] = ()) -> Report:
-        """The report on everything that was fed."""
+    def finish(self, captures: tuple[Capture, ...] = (), *, release: bool = False) -> Report:
+        """The report on everything that was fed.
+
+        `release`: nothing will be fed or asked any more, so that every recording can go as soon as it is interpreted.
+        """
         ended = [capture.last_time.ns for capture in captures if capture.last_time is not None]
         self._observed_until = max([self._observed_until, *ended])
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
@@ -464,7 +456,7 @@ class Analyzer:
                 captures[-1], protocols=protocols, other_ports=self._other_ports(), duplicates=duplicates
             )
             captures = (*captures[:-1], last)
-        sessions = self.sessions()
+        sessions = self.sessions(release=release)
         if not self._handed_out:
             sessions = rules.judge_together(sessions)
         return Report(

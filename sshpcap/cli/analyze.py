@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -166,7 +167,13 @@ class _Page:
         if self._form != "text":
             left = [session for session in report.sessions if session not in self._told]
             chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report
-            self._out.write(FORMATS[self._form](chosen, self._options))
+            if self._form == "json" and isinstance(self._out, TextIOWrapper):
+                from sshpcap.report import machine
+
+                self._out.flush()
+                self._out.buffer.writelines(machine.json_pieces(chosen, self._options))
+            else:
+                self._out.write(FORMATS[self._form](chosen, self._options))
             return
         from sshpcap.report import terminal
 

@@ -61,7 +61,7 @@ def read(
                     for session in analyzer.take_ended(idle=not len(block.number)):
                         given.append(session)
                         ended(session)
-        report = analyzer.finish(source.describe())
+        report = analyzer.finish(source.describe(), release=True)
     sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
     return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
 

@@ -125,7 +125,11 @@ def listen(recorder: Recorder, ports: frozenset[int]) -> Dialogue:
     if mine is not None and theirs is not None:
         negotiation = negotiate(mine, theirs)
     named = [
-        voice._replace(spoken=tuple(_name_kex(voice.spoken, direction == client, negotiation, proposals[direction])))
+        Voice(
+            voice.assembled,
+            tuple(_name_kex(voice.spoken, direction == client, negotiation, proposals[direction])),
+            *voice[2:],
+        )
         for direction, voice in enumerate(voices)
     ]
     return Dialogue((named[0], named[1]), client, roles_from, negotiation)
@@ -141,24 +145,21 @@ def _voice(recorder: Recorder, direction: int) -> Voice:
 
 
 def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
-    frame, time = assembled.completed(unit.start, unit.end)
-    frames = assembled.frames_of(unit.start, unit.end)
+    frames, frame, time = assembled.carried(unit.start, unit.end)
     octets = assembled.octets[unit.payload_start : unit.payload_end]
-    spoken = Spoken(direction, unit, octets, frames, frame, Timestamp(time))
+    moment = Timestamp(time)
     if unit.kind == "packet":
-        if not unit.complete:
-            # Octets are missing: the number is known, the fields are not.
-            number = octets[0]
-            return spoken._replace(parsed=messages.Parsed(number, numbers.message_name(number), {}))
-        parsed = messages.parse(octets)
-        return spoken._replace(parsed=parsed, malformed=parsed.value if isinstance(parsed.value, Malformed) else None)
-    spoken = spoken._replace(octets=octets.removesuffix(b"\n").removesuffix(b"\r"))
+        # Where octets are missing the number is known, the fields are not.
+        parsed = messages.parse(octets) if unit.complete else messages.number_alone(octets)
+        malformed = parsed.value if isinstance(parsed.value, Malformed) else None
+        return Spoken(direction, unit, octets, frames, frame, moment, None, parsed, None, malformed)
+    text = octets.removesuffix(b"\n").removesuffix(b"\r")
     if unit.kind in ("text", "preamble"):
-        return spoken
+        return Spoken(direction, unit, text, frames, frame, moment)
     line = parse_identification(octets)
     if isinstance(line, Malformed):
-        return spoken._replace(malformed=line)
-    return spoken._replace(identification=line)
+        return Spoken(direction, unit, text, frames, frame, moment, malformed=line)
+    return Spoken(direction, unit, text, frames, frame, moment, line)
 
 
 def _roles(recorder: Recorder, voices: list[Voice], ports: frozenset[int]) -> tuple[int, str]:
@@ -238,7 +239,8 @@ def _read_kex(
     if isinstance(fields, Malformed):
         return unit._replace(parsed=parsed._replace(name=message.name, known=True), malformed=fields)
     shown = {**extra, **dict(_shown(name, value, message) for name, value in fields.items())}
-    return unit._replace(parsed=parsed._replace(name=message.name, fields=shown, known=True), kex=fields)
+    named = messages.Parsed(parsed.number, message.name, shown, parsed.value, True)
+    return Spoken(*unit[:7], named, fields, unit.malformed)
 
 
 def _shown(name: str, value: bytes | int | str, message: kex.KexMessage) -> tuple[str, FieldValue]:

@@ -30,7 +30,13 @@ def timeline(
     """All rows in the order of the frames; the row of the ending is marked as decisive."""
     names: tuple[Sender, Sender] = ("client", "server") if dialogue.client == 0 else ("server", "client")
     rows = [_spoken_row(s, names, host_key) for voice in dialogue.voices for s in voice.spoken]
-    rows += [row for event in recorder.events for row in _tcp_rows(recorder, dialogue, event, names)]
+    # Most segments carry what is told as a message, and have no row of their own.
+    rows += [
+        row
+        for event in recorder.events
+        if event.notes or event.flags & (SYN | FIN | RST)
+        for row in _tcp_rows(recorder, dialogue, event, names)
+    ]
     rows += _icmp_rows(recorder, names)
     rows += _encrypted_rows(recorder, dialogue)
     rows += _rest_rows(recorder, dialogue, names)

@@ -50,6 +50,24 @@ class _Rows(NamedTuple):
         return _Rows._make([column[places] for column in self])
 
 
+class Numbering:
+    """Numbers in the report for rows of a block that are set aside, as if they were met in their turn."""
+
+    def __init__(self, rows: Int64s) -> None:
+        self._rows = rows
+        self._done = 0
+        self.numbers = np.empty(len(rows), dtype=np.int64)
+
+    def before(self, row: int, last: int) -> int:
+        """Number the rows before `row`, the last number given being `last`; returns the last number then."""
+        until = int(np.searchsorted(self._rows, row))
+        count = until - self._done
+        if count:
+            self.numbers[self._done : until] = np.arange(last + 1, last + 1 + count)
+            self._done = until
+        return last + count
+
+
 class Openings:
     """Lone SYNs of a capture."""
 

@@ -1,5 +1,6 @@
 """The report for programs: one JSON document, or one session a line (NDJSON). Names and types: docs/schema.json."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -11,8 +12,18 @@ from sshpcap.report.view import Options, select
 
 def json_document(report: Report, options: Options) -> str:
     """The whole report as one JSON document; sessions that the options leave."""
-    chosen = msgspec.structs.replace(report, sessions=select(report.sessions, options))
-    return to_json(chosen).decode() + "\n"
+    return b"".join(json_pieces(report, options)).decode()
+
+
+def json_pieces(report: Report, options: Options) -> Iterator[bytes]:
+    """The same in UTF-8, piece by piece: the document of ten thousand connections has 150 MB."""
+    sessions = select(report.sessions, options)
+    # In a text the quotation marks have a backslash, so the first match is the field itself.
+    head, tail = to_json(msgspec.structs.replace(report, sessions=())).split(_NO_SESSIONS, 1)
+    yield head + _NO_SESSIONS[:-1]
+    for first in range(0, len(sessions), _TOGETHER):
+        yield (b"," if first else b"") + _ENCODER.encode(sessions[first : first + _TOGETHER])[1:-1]
+    yield b"]" + tail + b"\n"
 
 
 def ndjson(report: Report, options: Options) -> str:
@@ -23,6 +34,11 @@ def ndjson(report: Report, options: Options) -> str:
 def line(session: Session) -> str:
     """One session as a line of JSON."""
     return to_json(session).decode() + "\n"
+
+
+_NO_SESSIONS: Final = b'"sessions":[]'
+_TOGETHER: Final = 64
+"""Sessions encoded at a time."""
 
 
 def _encode(value: Any) -> Any:

@@ -5,6 +5,7 @@ fields that none has. Sources stand beside the families.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sshpcap.ssh.wire import Malformed, Reader, WireError
@@ -109,6 +110,7 @@ METHODS: Final[tuple[tuple[str, Family], ...]] = (
 )
 
 
+@lru_cache(256)
 def family_of(method: str) -> Family | None:
     """The messages of a key exchange method; None for one that is not known."""
     for name, family in METHODS:

@@ -124,6 +124,11 @@ _PARSERS: Final[dict[int, Callable[[Reader], tuple[Fields, KexInit | Disconnect 
 }
 
 
+def number_alone(payload: bytes) -> Parsed:
+    """What is known of a payload that the capture has in part: its number."""
+    return Parsed(payload[0], numbers.message_name(payload[0]), {})
+
+
 def parse(payload: bytes) -> Parsed:
     """Parse the payload of a packet, its number included. Never raises: what is malformed is a value."""
     number = payload[0]

@@ -24,6 +24,7 @@ class _State(Enum):
 
 
 _UNSEEN: Final = (_State.INACTIVE, _State.PARTIAL)
+_BOTH: Final = [_State.ESTABLISHED, _State.ESTABLISHED]
 _RESET: Final = (_State.RESET, _State.RESET_CLOSED)
 
 
@@ -31,6 +32,8 @@ def conn_state(recorder: Recorder, originator: int) -> str:
     """One of S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH."""
     states = [_State.INACTIVE, _State.INACTIVE]
     for event in recorder.events:
+        if not event.flags & (FIN | RST) and states == _BOTH:
+            continue  # only a FIN or a RST changes that
         mine = 0 if event.direction == originator else 1
         states[mine], states[1 - mine] = _step(event, states[mine], states[1 - mine], originates=mine == 0)
     origin, response = states
