@@ -121,6 +121,7 @@ class ShownKey(Value, frozen=True):
 
     sha256: str
     connection: int
+    frame: int
     time: Timestamp
 
 

@@ -5,23 +5,13 @@ server show only in two connections. `company` sums the sessions of each server 
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from sshpcap.model import Session
+from sshpcap.model import Session, ShownKey
 
 Server = tuple[str, int]
 
 _MOST_KEYS = 16
 """Different keys remembered of one server and kind: a server that shows more is told by these, too."""
-
-
-class Shown(NamedTuple):
-    """A host key as it was first shown."""
-
-    sha256: str
-    frame: int
-    connection: int
-    """Number of the connection."""
 
 
 class Company:
@@ -40,7 +30,7 @@ class Company:
         """Clients that got its identification string, with the number of their last such connection."""
         self.failed_clients: dict[str, int] = {}
         """Clients with a connection that got the identification string and failed, with the number of the last."""
-        self.keys: dict[str, list[Shown]] = {}
+        self.keys: dict[str, list[ShownKey]] = {}
         """The different host keys of each kind, in the order in which they were shown."""
 
     def add(self, session: Session) -> None:
@@ -60,7 +50,7 @@ class Company:
         if key is not None:
             shown = self.keys.setdefault(key.type, [])
             if len(shown) < _MOST_KEYS and all(key.sha256 != other.sha256 for other in shown):
-                shown.append(Shown(key.sha256, key.frame, session.index))
+                shown.append(ShownKey(sha256=key.sha256, connection=session.index, frame=key.frame, time=session.start))
 
 
 def companies(sessions: Iterable[Session]) -> dict[Server, Company]:

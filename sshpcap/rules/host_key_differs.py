@@ -21,10 +21,10 @@ References
     RFC 4251 §4.1; ssh(1), VERIFYING HOST KEYS
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, server_place
+from sshpcap.model import Evidence, Finding, HostKey, Remedy, Session, ShownKey
+from sshpcap.rules.base import Rule, duration, server_place
 from sshpcap.rules.company import Company
 from sshpcap.rules.host_key_not_accepted import MESSAGES, messages
 
@@ -33,21 +33,28 @@ TITLE = "One server address showed two different host keys"
 _MESSAGES = {"openssh_client": MESSAGES["openssh_client_changed_key"], "putty": MESSAGES["putty"]}
 
 
-def check(_: Session) -> Iterator[Finding]:
-    """One connection has one key: nothing to compare."""
-    yield from ()
+def check(session: Session) -> Iterator[Finding]:
+    """Fire at a connection whose server showed another key of this kind before: all that is known while it goes on."""
+    key = session.host_key
+    if key is not None and key.shown_before:
+        yield _differs(session, key, key.shown_before)
 
 
 def among(session: Session, company: Company) -> Iterator[Finding]:
     """Fire at a connection whose server showed another key of this kind elsewhere in the capture."""
     key = session.host_key
     shown = company.keys.get(key.type, []) if key is not None else []
-    if key is None or len(shown) < 2:
-        return
-    others = [other for other in shown if other.sha256 != key.sha256]
+    others = [other for other in shown if key is not None and other.sha256 != key.sha256]
+    if key is not None and others:
+        yield _differs(session, key, others)
+
+
+def _differs(session: Session, key: HostKey, others: Sequence[ShownKey]) -> Finding:
     other = others[0]
     many = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    yield Finding(
+    apart = other.time.ns - session.start.ns
+    when = f"{duration(abs(apart))} {'later' if apart > 0 else 'before'}"
+    return Finding(
         id=ID,
         severity="warning",
         confidence="high",
@@ -55,7 +62,7 @@ def among(session: Session, company: Company) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f"{server_place(session)} showed this connection the {key.type} key {key.sha256} (frame {key.frame}), and"
-            f" connection {other.connection} the key {other.sha256} (frame {other.frame}){many}."
+            f" connection {other.connection}, {when}, the key {other.sha256} (frame {other.frame}){many}."
         ),
         evidence=tuple(
             sorted(

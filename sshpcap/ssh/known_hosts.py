@@ -212,7 +212,9 @@ class ShownKeys:
             return ()
         keys = self._servers.setdefault(place, {})
         if key.sha256 not in keys and len(keys) < limits.MAX_KEYS_OF_A_SERVER:
-            keys[key.sha256] = ShownKey(sha256=key.sha256, connection=session.index, time=session.start)
+            keys[key.sha256] = ShownKey(
+                sha256=key.sha256, connection=session.index, frame=key.frame, time=session.start
+            )
         return tuple(one for sha256, one in keys.items() if sha256 != key.sha256 and one.connection < session.index)
 
 

@@ -467,14 +467,14 @@ def then(seconds: float, act: Callable[[], None], meeting: Callable[[], None]) -
         timer.join()
 
 
-def path_cut(scene: Scene) -> None:
+def dropped_in_session(scene: Scene) -> None:
     """A firewall between the two forgets the connection, and drops what belongs to it."""
     client = run.ssh_staying(scene, "sleep 60", "ServerAliveInterval=1", "ServerAliveCountMax=6")
     cut = lambda: scene.network.forbid("tcp dport 22 drop")  # noqa: E731
     then(3.0, cut, lambda: scene.meet(run.sshd(scene), client))
 
 
-def connection_forgotten(scene: Scene) -> None:
+def rejected_with_reset(scene: Scene) -> None:
     """The server's own firewall begins to answer for it."""
 
     def reject() -> None:
@@ -613,20 +613,20 @@ LOGINS = (
         login("client-alive-timeout", SERVER, FIN),
     ),
     Case(
-        "connection-went-dead",
+        "firewall-drops-session",
         "A firewall that drops an open connection",
         "Three seconds after the login the router begins to drop what the client sends; the client asks six times"
         " (ServerAliveInterval=1) and leaves.",
-        path_cut,
-        login("connection-went-dead", ["unknown", "client"], ["capture_end", "silence", "fin", "rst"]),
+        dropped_in_session,
+        login("peer-vanished", ["unknown", "client"], ["capture_end", "silence", "fin", "rst"]),
     ),
     Case(
-        "connection-forgotten",
+        "firewall-resets-session",
         "A firewall that answers an open connection with a reset",
         "The server's firewall begins to reject the port with RST while a session is open; the client's next packet is"
         " answered so.",
-        connection_forgotten,
-        login("connection-forgotten", SERVER, RST),
+        rejected_with_reset,
+        login("connection-unknown-to-peer", SERVER, RST),
     ),
     Case(
         "slow-names",

@@ -251,8 +251,8 @@ def _repeated(login: Login, times: int) -> Flow:
 
 def test_a_connection_that_went_dead() -> None:
     _, finding = _one(_repeated(_session(), 4))
-    assert (finding.id, finding.party, finding.confidence) == ("connection-went-dead", "network", "medium")
-    assert "sent again at least 4 times" in finding.summary
+    assert (finding.id, finding.party) == ("peer-vanished", "network")
+    assert "sent the same 44 octets 5 times" in finding.summary
 
 
 def test_what_was_lost_and_came_through_is_not_dead() -> None:
@@ -271,7 +271,7 @@ def test_a_reset_for_data_in_an_open_session() -> None:
     login.says(login.flow.client, 32)
     login.flow.drop()  # no acknowledgement
     login.flow.server.rst(flags=RST, window=0)
-    assert _found(login.flow) == [("connection-forgotten", "warning", "medium")]
+    assert _found(login.flow) == [("connection-unknown-to-peer", "error", "medium")]
 
 
 def test_a_client_that_resets_at_its_end_has_forgotten_nothing() -> None:
