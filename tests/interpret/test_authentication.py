@@ -12,7 +12,7 @@ from sshpcap.frames import Segment
 from sshpcap.model import Authentication, Session
 from tests.support.captures import MORE_CAPTURES
 from tests.support.logins import AES_GCM, CHACHA, CIPHERS, CTR, CTR_ETM, SERVICE, SUCCESS, Cipher, Login
-from tests.support.sessions import session_of
+from tests.support.sessions import session_of, told
 from tests.support.wireflow import Flow, block_of, encode
 
 THREE = "publickey,password,keyboard-interactive"
@@ -333,10 +333,10 @@ _LABELLED = {
     "dropbear_wrongpw_ssh92": ("failed", "authentication-failed"),
     "gossh_wrongpw": ("failed", "authentication-failed"),
     "grace_auth_ssh105_sshd105": ("failed", "login-grace-time-at-prompt"),
-    "hk_reject_paramiko": ("not_tried", "closed-during-login"),
+    "hk_reject_paramiko": ("not_tried", "host-key-rejected-after-newkeys"),
     "jump_forward_denied_ssh92": ("succeeded", "session-ended-at-once"),
     "jump_ok_ssh92": ("succeeded", None),
-    "libssh2_hostkey_md5_curl": ("not_tried", "closed-during-login"),
+    "libssh2_hostkey_md5_curl": ("not_tried", "host-key-rejected-after-newkeys"),
     "libssh_wrongpw": ("failed", "authentication-failed"),
     "nat_timeout_silent_serveralive_ssh92.client": ("succeeded", "peer-vanished"),
     "nat_timeout_silent_serveralive_ssh92.server": ("succeeded", None),
@@ -368,8 +368,10 @@ def test_labelled_captures(name: str) -> None:
     result, finding = _LABELLED[name]
     assert session.authentication is not None
     assert session.authentication.result == result
-    assert [f.id for f in session.findings] == ([finding] if finding else [])
-    assert all(f.confidence != "high" for f in session.findings)
+    found = [f for f in told(session) if f.id != "incomplete-capture"]
+    assert [f.id for f in found] == ([finding] if finding else [])
+    # What sizes and times tell is never certain; what the path did can be.
+    assert all(f.confidence != "high" or f.party == "network" for f in found)
 
 
 @labelled
@@ -383,5 +385,5 @@ def test_every_other_encrypted_capture_is_a_login_without_a_finding() -> None:
             seen += 1
             assert session.authentication is not None
             assert session.authentication.result == "succeeded", path.name
-            assert session.findings == (), path.name
+            assert [f.id for f in told(session) if f.id != "inserted-message"] == [], path.name
     assert seen >= 40

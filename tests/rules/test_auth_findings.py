@@ -7,7 +7,7 @@ import pytest
 from sshpcap.frames import RST
 from sshpcap.model import Finding, Session
 from tests.support.logins import AES_GCM, CHACHA, CIPHERS, SUCCESS, Cipher, Login
-from tests.support.sessions import session_of
+from tests.support.sessions import session_of, told
 from tests.support.wireflow import Flow
 
 THREE = "publickey,password,keyboard-interactive"
@@ -15,12 +15,12 @@ TOO_MANY = 1 + 4 + 4 + len("Too many authentication failures") + 4
 
 
 def _found(flow: Flow) -> list[tuple[str, str, str]]:
-    return [(f.id, f.severity, f.confidence) for f in session_of(flow).findings]
+    return [(f.id, f.severity, f.confidence) for f in told(session_of(flow))]
 
 
 def _one(flow: Flow) -> tuple[Session, Finding]:
     session = session_of(flow)
-    (finding,) = session.findings
+    (finding,) = told(session)
     return session, finding
 
 
@@ -45,7 +45,7 @@ def _session(cipher: Cipher = CHACHA) -> Login:
 def test_a_login_and_a_logout_are_no_finding(cipher: Cipher) -> None:
     for by in ("client", "server"):
         session = session_of(_session(cipher).ends(by))
-        assert session.findings == ()
+        assert told(session) == []
         assert session.verdict.cause is None
         assert "successful login (confidence medium" in session.verdict.summary
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sshpcap.analyzer import Analyzer
-from sshpcap.model import Report, Session
+from sshpcap.model import Finding, Report, Session
 from tests.support.captures import Recorded, pcap
 from tests.support.sshbytes import identification, kexinit, packet
 from tests.support.wireflow import Flow, encode
@@ -26,6 +26,11 @@ def session_of(flow: Flow) -> Session:
 def findings_of(flow: Flow) -> list[str]:
     """Ids of the findings of a flow."""
     return [finding.id for finding in session_of(flow).findings]
+
+
+def told(session: Session) -> list[Finding]:
+    """The findings that say what went wrong: without remarks on safety and speed."""
+    return [finding for finding in session.findings if finding.severity != "info"]
 
 
 def write_pcap(path: Path, flow: Flow) -> Path:
