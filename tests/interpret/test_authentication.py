@@ -371,7 +371,8 @@ def test_labelled_captures(name: str) -> None:
     found = [f for f in told(session) if f.id != "incomplete-capture"]
     assert [f.id for f in found] == ([finding] if finding else [])
     # What sizes and times tell is never certain; what the path did can be.
-    assert all(f.confidence != "high" or f.party == "network" for f in found)
+    by_tcp = ("peer-vanished", "rejected-midflow", "connection-unknown-to-peer")
+    assert all(f.confidence != "high" or f.id in by_tcp for f in found)
 
 
 @labelled

@@ -2,7 +2,7 @@
 
 from sshpcap.model import Session
 from tests.support import sshbytes as ssh
-from tests.support.sessions import closed, greeted, session_of
+from tests.support.sessions import closed, greeted, session_of, told
 from tests.support.sshbytes import kexinit, newkeys, packet
 from tests.support.wireflow import Flow
 
@@ -41,7 +41,7 @@ def test_rsa() -> None:
     assert next(m.fields["K_T_bits"] for m in session.messages if m.name == "SSH_MSG_KEXRSA_PUBKEY") == 2048
     assert session.host_key is not None
     assert session.host_key.signature_algorithm == "ssh-ed25519"
-    assert not session.findings
+    assert [finding.id for finding in told(session)] == ["closed-during-login"]  # nobody logs in here
 
 
 def test_rsa_waits_for_the_server() -> None:
@@ -65,7 +65,7 @@ def test_gss_without_a_host_key() -> None:
     ]  # fmt: skip
     assert session.stage == "encrypted"
     assert session.host_key is None
-    assert not session.findings
+    assert [finding.id for finding in told(session)] == ["closed-during-login"]  # nobody logs in here
 
 
 def test_gss_with_a_host_key() -> None:

@@ -251,7 +251,7 @@ def _repeated(login: Login, times: int) -> Flow:
 
 def test_a_connection_that_went_dead() -> None:
     _, finding = _one(_repeated(_session(), 4))
-    assert (finding.id, finding.party) == ("peer-vanished", "network")
+    assert (finding.id, finding.party) == ("peer-vanished", "unknown")
     assert "sent the same 44 octets 5 times" in finding.summary
 
 
@@ -323,6 +323,6 @@ def test_no_finding_about_the_encrypted_part_is_ever_sure(cipher: Cipher) -> Non
     for tell, by in stories:
         login = Login(cipher)
         tell(login)
-        found = session_of(login.ends(by)).findings
+        found = told(session_of(login.ends(by)))
         assert found
         assert all(finding.confidence != "high" for finding in found)

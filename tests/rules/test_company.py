@@ -75,7 +75,7 @@ def test_the_same_key_and_keys_of_other_addresses_are_no_finding() -> None:
     sessions = numbered(
         showing(at(0, 40001), ONE), showing(at(5, 40002), ONE), showing(at(9, 40003, server="203.0.113.8"), OTHER)
     )
-    assert all(session.findings == () for session in sessions)
+    assert not [f for session in sessions for f in session.findings if f.id == "host-key-differs"]
 
 
 def test_a_close_that_hits_some_connections_only() -> None:

@@ -332,7 +332,7 @@ def test_a_health_check_with_reset_is_no_half_open_scan() -> None:
     flow = Flow()
     flow.opens()
     flow.client.rst()
-    assert findings_of(flow) == ["client-closed-before-identification"]
+    assert findings_of(flow) == ["health-check-or-scan"]
 
 
 def test_a_port_that_is_used_again_too_early() -> None:
