@@ -59,6 +59,9 @@ class Analyzer:
         self._evicted = 0
         self._forgotten_candidates = 0
         self._candidates = 0
+        self._held = 0
+        """Memory of all recordings, about."""
+        self._unrecorded = 0
         self._last_index = 0
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
@@ -137,8 +140,13 @@ class Analyzer:
             self._end(pair, connection)
             connection = None
         if connection is None:
+            if self._held >= limits.RECORDED_BYTES:
+                self._pass_over(pair)
+                return
             connection = self._open(pair, found)
         recorder = connection.recorder
+        if not recorder.quiet:
+            self._hold(connection, limits.SEGMENT_BYTES + len(found.payload))
         recorder.add(found)
         if found.length and not recorder.quiet:
             self._listen(pair, connection, recorder.direction_of(found))
@@ -187,6 +195,13 @@ class Analyzer:
             ),
         )
 
+    def _hold(self, connection: Connection, octets: int) -> None:
+        """Count what a segment takes; beyond the limit the connection is only counted."""
+        connection.held += octets
+        self._held += octets
+        if self._held > limits.RECORDED_BYTES:
+            connection.give_up()
+
     # --- connections -----------------------------------------------------------------------------------------------
 
     def _open(self, pair: Pair, first: Segment) -> Connection:
@@ -198,6 +213,7 @@ class Analyzer:
         elif len(self._connections) - self._candidates >= limits.MAX_CONNECTIONS:
             self._evict()
         connection = self._connections[pair] = Connection(first, candidate=candidate)
+        self._held += connection.held
         if not candidate:
             self._number(connection)
         return connection
@@ -213,12 +229,21 @@ class Analyzer:
             self._triage.unmute(connection.recorder.endpoints)
         if connection.candidate:
             self._candidates -= 1
+            self._held -= connection.held
         else:
             self._ended.append(connection)
 
     def _ignore(self, pair: Pair) -> None:
-        del self._connections[pair]
+        self._held -= self._connections.pop(pair).held
         self.other_ports[min(endpoint.port for endpoint in pair)] += 1
+        self._mute(pair)
+
+    def _pass_over(self, pair: Pair) -> None:
+        """There is no memory to record a new connection."""
+        self._unrecorded += 1
+        self._mute(pair)
+
+    def _mute(self, pair: Pair) -> None:
         if len(self._ignored) >= limits.MAX_CONNECTIONS:
             self._forget_ignored(next(iter(self._ignored)))
         self._ignored[pair] = None
@@ -235,7 +260,7 @@ class Analyzer:
         undecided = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if c.candidate]
         undecided.sort()
         for _, pair in undecided[: len(undecided) // 2 + 1]:
-            del self._connections[pair]
+            self._held -= self._connections.pop(pair).held
             self._candidates -= 1
             self._forgotten_candidates += 1
 
@@ -269,6 +294,7 @@ class Analyzer:
                     self._triage.unmute(connection.recorder.endpoints)
                 self._handed_out[pair] = None
                 over.append(connection)
+        self._held -= sum(connection.held for connection in over)
         while len(self._handed_out) > limits.MAX_CANDIDATES:
             del self._handed_out[next(iter(self._handed_out))]
         return self._interpreted(over)
@@ -340,6 +366,15 @@ class Analyzer:
                 text=(
                     f"more than {limits.MAX_CONNECTIONS:,} connections at once: the ones quiet for longest were "
                     "ended early"
+                ),
+            )
+        if self._unrecorded:
+            yield Notice(
+                code="connections-not-recorded",
+                count=self._unrecorded,
+                text=(
+                    f"the recordings take {limits.RECORDED_BYTES >> 20:,} MiB: connections that began later are not"
+                    " shown; split the capture, or leave out what is not needed (tcpdump -r, a filter)"
                 ),
             )
         if self._forgotten_candidates:

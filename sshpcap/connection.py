@@ -18,11 +18,13 @@ _GIVE_UP_BYTES: Final = 4096
 class Connection:
     """A recording and two cursors that read along, to know when the payload stops to matter."""
 
-    __slots__ = ("_cutters", "_generations", "candidate", "index", "recorder")
+    __slots__ = ("_cutters", "_generations", "candidate", "held", "index", "recorder")
 
     def __init__(self, first: Segment, *, candidate: bool) -> None:
         self.recorder = Recorder(first)
         self.candidate = candidate
+        self.held = limits.CONNECTION_BYTES
+        """Memory that the recording takes, about."""
         self.index = 0
         """Number in the report, in the order in which connections were known to be SSH; 0 before that."""
         self._cutters: list[Cutter | None] = [None, None]
@@ -37,6 +39,12 @@ class Connection:
             self._generations[direction] = side.stream.generation
         if cutter.state not in FINAL:
             cutter.advance(side.stream.octets, tuple(side.stream.holes))
+
+    def give_up(self) -> None:
+        """Only count from now on, though more might be told: there is no memory for it."""
+        self.recorder.quiet = True
+        for side in self.recorder.directions:
+            side.stream.limit_hit = True
 
     def settled(self) -> bool:
         """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""

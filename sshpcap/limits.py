@@ -25,6 +25,9 @@ twice."""
 MAX_ZSTD_WINDOW_BYTES: Final = 128 << 20
 """Longest memory of earlier octets that a zstd frame may ask for: the most that `zstd` itself uses without `--long`."""
 
+MAX_XZ_BYTES: Final = 128 << 20
+"""Memory that an xz stream may ask for: `xz -9` needs 65 MiB to be read, a header can claim 4 GiB."""
+
 IDLE_SECONDS: Final = 0.5
 """How long a pipe may be silent before the results so far are shown: short for a person, long for a computer."""
 
@@ -47,6 +50,16 @@ MAX_NOTICES: Final = 100
 
 MAX_CONNECTIONS: Final = 1_000_000
 """Connections held at once. The least recently active one is ended (and says so) when a new one would exceed this."""
+
+RECORDED_BYTES: Final = 4 << 30
+"""Memory for all recordings together; the report on them needs about as much again. A connection that was only asked
+for takes CONNECTION_BYTES, a handshake some 35 kB: beyond some hundred thousand of them nothing more is recorded."""
+
+CONNECTION_BYTES: Final = 8 << 10
+"""What a recording takes without a segment (measured: 7.8 kB with one)."""
+
+SEGMENT_BYTES: Final = 512
+"""What a recorded segment takes beside its payload (measured: 33 kB for 43 segments with 7.8 kB of payload)."""
 
 MAX_CANDIDATES: Final = 200_000
 """Connections on other ports that are watched until their first bytes tell whether they speak SSH."""
