@@ -358,7 +358,11 @@ class Analyzer:
                 text="a fragmented IP packet did not become whole; what it carried counts as missing",
             )
         if fragments is not None and fragments.overlaps:
-            yield Notice(code="overlapping-fragments", count=fragments.overlaps, text="IP fragments overlap")
+            yield Notice(
+                code="overlapping-fragments",
+                count=fragments.overlaps,
+                text="IP fragments overlap; of octets that came twice the first copy is shown, hosts may read the other",
+            )
         if self._evicted:
             yield Notice(
                 code="connections-evicted",

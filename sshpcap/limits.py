@@ -137,5 +137,8 @@ FRAGMENT_BYTES: Final = 16 << 20
 FRAGMENT_NS: Final = 60_000_000_000
 """Time that a datagram waits for its rest (RFC 8200 §4.5: 60 s)."""
 
+TWICE_NS: Final = 200_000_000
+"""How long behind a datagram its fragments may come once more, captured twice: no host uses a number again so soon."""
+
 MAX_LAYERS: Final = 24
 """Headers looked through in one frame before the TCP segment: tags and tunnels may be nested, but not for ever."""
