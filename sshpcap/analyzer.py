@@ -361,7 +361,7 @@ class Analyzer:
             yield Notice(
                 code="overlapping-fragments",
                 count=fragments.overlaps,
-                text="IP fragments overlap; of octets that came twice the first copy is shown, hosts may read the other",
+                text="IP fragments overlap; the first copy of an octet is shown, a host may read the other",
             )
         if self._evicted:
             yield Notice(
