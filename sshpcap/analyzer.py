@@ -78,6 +78,9 @@ class Analyzer:
         self._evicted = 0
         self._forgotten_candidates = 0
         self._candidates = 0
+        self._held = 0
+        """Memory of all recordings, about."""
+        self._unrecorded = 0
         self._last_index = 0
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
@@ -192,8 +195,12 @@ class Analyzer:
         elif found.flags & SYN and connection.recorder.begins_anew(found):
             connection.recorder.superseded_by = found.frame
             self._end(pair, connection)
+            if not self._may_open(pair, found):
+                return
             connection = self._open(pair, found)
         recorder = connection.recorder
+        if not recorder.quiet:
+            self._hold(connection, limits.SEGMENT_BYTES + len(found.payload))
         recorder.add(found)
         if found.length and not recorder.quiet and (connection.candidate or connection.may_settle):
             self._listen(pair, connection, recorder.direction_of(found))
@@ -209,6 +216,11 @@ class Analyzer:
             if not anew:
                 return False
             self._forget_ignored(pair)
+        if self._held >= limits.RECORDED_BYTES:
+            # There is no memory to record it.
+            self._unrecorded += 1
+            self._pass_over(pair)
+            return False
         return True
 
     def _listen(self, pair: Pair, connection: Connection, direction: int) -> None:
@@ -268,6 +280,13 @@ class Analyzer:
             ),
         )
 
+    def _hold(self, connection: Connection, octets: int) -> None:
+        """Count what a segment takes; beyond the limit the connection is only counted."""
+        connection.held += octets
+        self._held += octets
+        if self._held > limits.RECORDED_BYTES:
+            connection.give_up()
+
     # --- connections -----------------------------------------------------------------------------------------------
 
     def _open(self, pair: Pair, first: Segment) -> Connection:
@@ -281,6 +300,7 @@ class Analyzer:
         connection = self._connections[pair] = Connection(first, candidate=candidate)
         if self._triage is not None:
             self._openings.opened(pair)
+        self._held += connection.held
         if not candidate:
             self._number(connection)
         return connection
@@ -308,11 +328,12 @@ class Analyzer:
             self._triage.unmute(connection.recorder.endpoints)
         if connection.candidate:
             self._candidates -= 1
+            self._held -= connection.held
         else:
             self._ended.append(connection)
 
     def _ignore(self, pair: Pair) -> None:
-        self._let_go(pair)
+        self._held -= self._let_go(pair).held
         self.other_ports[min(endpoint.port for endpoint in pair)] += 1
         self._pass_over(pair)
 
@@ -334,7 +355,7 @@ class Analyzer:
         undecided = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if c.candidate]
         undecided.sort()
         for _, pair in undecided[: len(undecided) // 2 + 1]:
-            self._let_go(pair)
+            self._held -= self._let_go(pair).held
             self._candidates -= 1
             self._forgotten_candidates += 1
 
@@ -388,6 +409,7 @@ class Analyzer:
                     self._triage.unmute(connection.recorder.endpoints)
                 self._handed_out[pair] = None
                 over.append(connection)
+        self._held -= sum(connection.held for connection in over)
         while len(self._handed_out) > limits.MAX_CANDIDATES:
             del self._handed_out[next(iter(self._handed_out))]
         return self._interpreted(over)
@@ -489,7 +511,11 @@ class Analyzer:
                 text="a fragmented IP packet did not become whole; what it carried counts as missing",
             )
         if fragments is not None and fragments.overlaps:
-            yield Notice(code="overlapping-fragments", count=fragments.overlaps, text="IP fragments overlap")
+            yield Notice(
+                code="overlapping-fragments",
+                count=fragments.overlaps,
+                text="IP fragments overlap; the first copy of an octet is shown, a host may read the other",
+            )
         yield from self._looked_for()
         if self._evicted:
             yield Notice(
@@ -509,6 +535,15 @@ class Analyzer:
                 text=(
                     f"more than {limits.MAX_UNANSWERED:,} connections are one SYN that nobody answered; the first ones "
                     "are told, the others counted"
+                ),
+            )
+        if self._unrecorded:
+            yield Notice(
+                code="connections-not-recorded",
+                count=self._unrecorded,
+                text=(
+                    f"the recordings take {limits.RECORDED_BYTES >> 20:,} MiB: connections that began later are not"
+                    " shown; split the capture, or leave out what is not needed (tcpdump -r, a filter)"
                 ),
             )
         if self._forgotten_candidates:

@@ -18,11 +18,13 @@ _GIVE_UP_BYTES: Final = 4096
 class Connection:
     """A recording and two cursors that read along, to know when the payload stops to matter."""
 
-    __slots__ = ("_cutters", "_generations", "candidate", "index", "recorder")
+    __slots__ = ("_cutters", "_generations", "candidate", "held", "index", "recorder")
 
     def __init__(self, first: Segment, *, candidate: bool) -> None:
         self.recorder = Recorder(first)
         self.candidate = candidate
+        self.held = limits.CONNECTION_BYTES
+        """Memory that the recording takes, about."""
         self.index = 0
         """Number in the report, in the order in which connections were known to be SSH; 0 before that."""
         self._cutters: list[Cutter | None] = [None, None]
@@ -42,6 +44,12 @@ class Connection:
     def may_settle(self) -> bool:
         """Enough has been remembered of it that `settled` is worth asking, and reading along with it."""
         return len(self.recorder.events) + self.recorder.events_lost >= limits.QUIET_AFTER_EVENTS
+
+    def give_up(self) -> None:
+        """Only count from now on, though more might be told: there is no memory for it."""
+        self.recorder.quiet = True
+        for side in self.recorder.directions:
+            side.stream.limit_hit = True
 
     def settled(self) -> bool:
         """Nothing that may still come can change the handshake's reading: both directions are cut to their end."""

@@ -25,6 +25,9 @@ twice."""
 MAX_ZSTD_WINDOW_BYTES: Final = 128 << 20
 """Longest memory of earlier octets that a zstd frame may ask for: the most that `zstd` itself uses without `--long`."""
 
+MAX_XZ_BYTES: Final = 128 << 20
+"""Memory that an xz stream may ask for: `xz -9` needs 65 MiB to be read, a header can claim 4 GiB."""
+
 IDLE_SECONDS: Final = 0.5
 """How long a pipe may be silent before the results so far are shown: short for a person, long for a computer."""
 
@@ -68,12 +71,6 @@ LIVE_CONNECTIONS: Final = 30_000
 
 LIVE_BYTES: Final = 256 << 20
 """Octets that they may take, as reckoned with the two figures below."""
-
-CONNECTION_BYTES: Final = 6656
-"""What a connection takes before anything is recorded of it (measured, see benchmarks/README.md)."""
-
-EVENT_BYTES: Final = 420
-"""What a remembered segment takes beside its payload (measured likewise)."""
 
 LIVE_IDLE_NS: Final = 3600_000_000_000
 """An encrypted connection without any frame for this long is let go; most have keep-alives within minutes."""
@@ -126,6 +123,16 @@ MAX_CONNECTIONS: Final = 1_000_000
 MAX_UNANSWERED: Final = 1000
 """Connections of one SYN that nobody answered that are told one by one; beyond it they are counted. A flood or a scan
 has hundreds of thousands, and each would say the same."""
+
+RECORDED_BYTES: Final = 4 << 30
+"""Memory for all recordings together; the report on them needs about as much again. A connection that was only asked
+for takes CONNECTION_BYTES, a handshake some 35 kB: beyond some hundred thousand of them nothing more is recorded."""
+
+CONNECTION_BYTES: Final = 8 << 10
+"""What a recording takes without a segment (measured: 7.8 kB with one)."""
+
+SEGMENT_BYTES: Final = 512
+"""What a recorded segment takes beside its payload (measured: 33 kB for 43 segments with 7.8 kB of payload)."""
 
 MAX_CANDIDATES: Final = 200_000
 """Connections on other ports that are watched until their first bytes tell whether they speak SSH."""
@@ -239,6 +246,9 @@ FRAGMENT_BYTES: Final = 16 << 20
 
 FRAGMENT_NS: Final = 60_000_000_000
 """Time that a datagram waits for its rest (RFC 8200 §4.5: 60 s)."""
+
+TWICE_NS: Final = 200_000_000
+"""How long behind a datagram its fragments may come once more, captured twice: no host uses a number again so soon."""
 
 MAX_LAYERS: Final = 24
 """Headers looked through in one frame before the TCP segment: tags and tunnels may be nested, but not for ever."""

@@ -165,6 +165,8 @@ def test_the_half_that_is_there_is_fully_read() -> None:
     assert client["verdict"]["confidence"] == "low"
     start = session_of("half-duplex-at-the-start")
     assert start["server"]["identification"] is None
+    assert start["coverage"]["late_side"] == "server"
+    assert "incomplete-capture" in found(start)
     assert (start["host_key"]["sha256"], start["negotiation"]) == (
         expected["host_key"]["sha256"], expected["negotiation"])  # fmt: skip
     end = session_of("half-duplex-at-the-end")

@@ -36,10 +36,51 @@ class Method(NamedTuple):
     """Raises ImportError where that needs a package that is not installed."""
 
 
+_READ_BYTES: Final = 1 << 16
+
+
+class _XzStream:
+    """The plain octets of xz streams, one behind the other; the library's own file believes any claim of memory."""
+
+    def __init__(self, raw: BufferedReader) -> None:
+        self._raw = raw
+        self._decoder = self._anew()
+
+    def _anew(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.MAX_XZ_BYTES)
+
+    def read1(self, at_most: int, /) -> bytes:
+        """Some octets; none at the end."""
+        octets = b""
+        while not octets:
+            more = b""
+            if self._decoder.eof:
+                more = self._next_stream()
+                if not more:
+                    return b""
+            elif self._decoder.needs_input:
+                more = self._raw.read1(_READ_BYTES)
+                if not more:
+                    raise EOFError
+            octets = self._decoder.decompress(more, at_most)
+        return octets
+
+    def _next_stream(self) -> bytes:
+        """The first octets of the next stream, behind padding of zeros (the .xz file format, §2.2); none at the end."""
+        more = self._decoder.unused_data.lstrip(b"\0")
+        while not more:
+            read = self._raw.read1(_READ_BYTES)
+            if not read:
+                return b""
+            more = read.lstrip(b"\0")
+        self._decoder = self._anew()
+        return more
+
+
 METHODS: Final = (
     Method("gzip", (b"\x1f\x8b",), lambda raw: gzip.GzipFile(fileobj=raw, mode="rb")),
     Method("bzip2", (b"BZh",), lambda raw: bz2.BZ2File(raw, "rb")),
-    Method("xz", (b"\xfd7zXZ\x00",), lambda raw: lzma.LZMAFile(raw, "rb")),  # noqa: SIM115
+    Method("xz", (b"\xfd7zXZ\x00",), _XzStream),
     # Parallel compressors begin with a skippable frame. LZ4 may have one too, but no known program writes it.
     Method("zstd", (ZSTD_MAGIC, *SKIPPABLE_MAGICS), ZstdStream),
     Method("lz4", (LZ4_MAGIC,), Lz4Stream),

@@ -54,6 +54,7 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         ),
         duplicates=recorder.duplicates,
         limit_hit=limit_hit,
+        late_side=_late_side(recorder, dialogue),
         bad_checksums=sum(sum(side.checksums[CHECKSUM_LEFT_OUT:]) for side in recorder.directions),
     )
 
@@ -63,6 +64,14 @@ def _one_sided(recorder: Recorder, dialogue: Dialogue) -> Who | None:
         silent = recorder.directions[1 - direction]
         # An unanswered SYN is no sign of a capture that misses a side; data and acknowledgements are.
         if not silent.frames and any(e.flags & ACK and not e.flags & SYN for e in recorder.events) and side.frames:
+            return "client" if direction == dialogue.client else "server"
+    return None
+
+
+def _late_side(recorder: Recorder, dialogue: Dialogue) -> Who | None:
+    for direction, side in enumerate(recorder.directions):
+        # What begins with a RST has no beginning that could be missing.
+        if recorder.directions[1 - direction].syn_seen and side.origin is not None and not side.anchored:
             return "client" if direction == dialogue.client else "server"
     return None
 

@@ -117,7 +117,7 @@ class Watch(Analyzer):
             watched = self._watch(pair)
         quiet = connection.recorder.quiet
         if not quiet or found.flags & (SYN | FIN | RST):
-            cost = limits.EVENT_BYTES + len(found.payload)
+            cost = limits.SEGMENT_BYTES + len(found.payload)
             watched.cost += cost
             self.held_bytes += cost
             if self._keep:
@@ -183,11 +183,11 @@ class Watch(Analyzer):
         watched.frames.append(
             KeptFrame(number, int(block.time[row]), int(block.link_type[row]), int(block.original[row]), octets)
         )
-        watched.cost += len(octets) + limits.EVENT_BYTES
-        self.held_bytes += len(octets) + limits.EVENT_BYTES
+        watched.cost += len(octets) + limits.SEGMENT_BYTES
+        self.held_bytes += len(octets) + limits.SEGMENT_BYTES
 
     def _forget_frames(self, watched: _Watched) -> None:
-        size = sum(len(kept.octets) + limits.EVENT_BYTES for kept in watched.frames or ())
+        size = sum(len(kept.octets) + limits.SEGMENT_BYTES for kept in watched.frames or ())
         watched.cost -= size
         self.held_bytes -= size
         watched.frames = []

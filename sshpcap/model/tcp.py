@@ -177,5 +177,7 @@ class Coverage(Value, frozen=True):
     """Frames that were captured twice (SPAN, bridge, several interfaces); they are left out."""
     limit_hit: bool
     """A bound of the program was reached for this connection."""
+    late_side: Who | None = None
+    """The side whose first frames are missing, though those of the other side are there from the SYN on."""
     bad_checksums: int = 0
     """Segments of both sides whose checksum is left out or wrong; they count like all others."""

@@ -1,7 +1,8 @@
 """Puts IP fragments together (RFC 791 §3.2, RFC 8200 §4.5): bounded in number, octets and time; overlaps are told.
 
 The first copy of an octet counts. RFC 5722 demands that an IPv6 datagram with overlapping fragments is dropped; hosts
-differ, so it is kept and counted: a diagnosis must not lose what a lenient host has read.
+differ, so it is kept and counted: a diagnosis must not lose what a lenient host has read. A fragment that comes again
+as it was (captured twice, or repeated by the network) is no overlap.
 """
 
 from typing import NamedTuple
@@ -36,6 +37,8 @@ class Fragments:
 
     def __init__(self) -> None:
         self._waiting: dict[Key, _Datagram] = {}
+        self._finished: dict[Key, int] = {}
+        """When the last datagrams became whole."""
         self._held = 0
         self.overlaps = 0
         self.given_up = 0
@@ -55,12 +58,14 @@ class Fragments:
         if offset + length > limits.MAX_DATAGRAM_BYTES:
             return None
         datagram = self._waiting.get(key)
+        if datagram is None and abs(time - self._finished.get(key, -limits.FRAGMENT_NS)) <= limits.TWICE_NS:
+            return None
         if datagram is None:
             self._make_room()
             datagram = self._waiting[key] = _Datagram(time)
         if not more:
             datagram.end = offset + length
-        if self._overlaps(datagram, offset, length):
+        if datagram.pieces.get(offset) != (octets, length) and self._overlaps(datagram, offset, length):
             self.overlaps += 1
         if offset not in datagram.pieces:
             datagram.pieces[offset] = (octets, length)
@@ -69,6 +74,11 @@ class Fragments:
         whole = _join(datagram)
         if whole is not None or len(datagram.pieces) > limits.MAX_FRAGMENTS:
             self._forget(key)
+        if whole is not None:
+            self._finished.pop(key, None)
+            self._finished[key] = time
+            if len(self._finished) > limits.MAX_DATAGRAMS:
+                del self._finished[next(iter(self._finished))]
         return whole
 
     def _overlaps(self, datagram: _Datagram, offset: int, length: int) -> bool:

@@ -4,9 +4,10 @@ Pure: values in, lines out.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
-from sshpcap.model import Capture, Notice, Report
+from sshpcap.model import Capture, Notice, Report, Session
 from sshpcap.net.link import link_name
 from sshpcap.report.clock import Clock
 
@@ -40,6 +41,13 @@ def notices(report: Report) -> Iterable[Notice]:
             )
         if capture.interface_drops:
             yield Notice(code="drops", text=f"the capturing side says that it lost {capture.interface_drops:,} frames")
+    stepped = sum(_steps_back(session) for session in report.sessions)
+    if stepped:
+        yield Notice(
+            code="clock-steps",
+            text=f"times step backwards in {stepped:,} connection{'' if stepped == 1 else 's'}; durations across the"
+            " steps are wrong",
+        )
     wrong = sum(side.checksums.wrong for s in report.sessions for side in (s.tcp.client, s.tcp.server))
     if wrong:
         yield Notice(
@@ -48,6 +56,14 @@ def notices(report: Report) -> Iterable[Notice]:
             " dropped them",
         )
     yield from report.notices
+
+
+def _steps_back(session: Session) -> bool:
+    """Whether its times run backwards by more than what several queues of a network card mix up."""
+    return any(later.time.ns < before.time.ns - _MIXED_UP_NS for before, later in pairwise(session.timeline))
+
+
+_MIXED_UP_NS: Final = 1_000_000
 
 
 def notice_line(notice: Notice) -> str:

@@ -241,6 +241,12 @@ def _of_the_connections(sessions: tuple[Session, ...]) -> Iterator[str]:
                 f"Of {count:,} of {total:,} connections only the frames of the {side} are there: what the {other} said"
                 " and received, and who closed first, is not known."
             )
+    late = sum(s.coverage.late_side is not None for s in sessions)
+    if late:
+        yield (
+            f"Of {late:,} of {total:,} connections the first frames of one side are missing: what it said in them is"
+            " not known."
+        )
     midstream = [s for s in sessions if s.coverage.midstream]
     if midstream:
         yield (

@@ -76,6 +76,8 @@ def _reasons(session: Session) -> Iterator[str]:
         yield "The connection was open before its first captured frame"
     if cover.one_sided:
         yield f"Only frames of the {cover.one_sided} are in the capture"
+    if cover.late_side:
+        yield f"The first frames of the {cover.late_side} are not in the capture"
     if cover.gaps:
         yield f"{cover.gaps:,} octets of the handshake were sent but not captured"
     if cover.truncated_by_snaplen:

@@ -236,7 +236,7 @@ def test_a_peer_that_sends_an_octet_a_second_is_held_within_the_same_bounds() ->
         feeder.feed([frame(1, ACK | PSH, b"S", seq=2 + second, time=START + second * SECOND)])
         told(watch, START + second * SECOND)
     assert watch.held()["talking"] == 1
-    assert watch.held_bytes < 3000 * (limits.EVENT_BYTES + 1) + 2 * limits.CONNECTION_BYTES
+    assert watch.held_bytes < 3000 * (limits.SEGMENT_BYTES + 1) + 2 * limits.CONNECTION_BYTES
 
 
 def test_closed_connections_are_told_early_when_room_is_needed() -> None:

@@ -38,6 +38,32 @@ def test_the_first_copy_counts_and_overlaps_are_told() -> None:
     assert fragments.overlaps == 2
 
 
+def test_fragments_captured_twice_are_no_overlap_and_no_datagram() -> None:
+    """Whether each comes twice at once or all of them again; later the same number is another datagram."""
+    for order in ([0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0]):
+        fragments = Fragments()
+        pieces = [(0, b"a" * 16, True), (16, b"b" * 8, False)]
+        found = [
+            fragments.add(KEY, place, pieces[which][0], pieces[which][1], len(pieces[which][1]), more=pieces[which][2])
+            for place, which in enumerate(order)
+        ]
+        assert [one.octets for one in found if one] == [b"a" * 16 + b"b" * 8]
+        assert (fragments.overlaps, fragments.incomplete) == (0, 0)
+        assert fragments.add(KEY, limits.TWICE_NS + 10, 0, b"c" * 16, 16, more=True) is None
+        whole = fragments.add(KEY, limits.TWICE_NS + 10, 16, b"d" * 8, 8, more=False)
+        assert whole is not None
+        assert whole.octets == b"c" * 16 + b"d" * 8
+
+
+def test_what_is_remembered_of_finished_datagrams_is_bounded() -> None:
+    fragments = Fragments()
+    for number in range(3 * limits.MAX_DATAGRAMS):
+        key = (b"", b"", 6, number)
+        fragments.add(key, number, 0, b"a" * 8, 8, more=True)
+        assert fragments.add(key, number, 8, b"a", 1, more=False)
+    assert len(fragments._finished) <= limits.MAX_DATAGRAMS
+
+
 def test_what_the_snaplen_cut_is_missing_at_the_end() -> None:
     fragments = Fragments()
     fragments.add(KEY, 0, 0, b"abcd", 8, more=True)

@@ -58,10 +58,10 @@ def test_options_and_extension_headers_change_nothing(extensions: int) -> None:
                 head = bytearray(octets[:20])
                 head[0] += extensions
                 head[2:4] = (len(octets) + 4 * extensions).to_bytes(2, "big")
-                head[10:12] = b"\0\0"
-                head += b"\x01" * (4 * extensions)
-                head[10:12] = frames.checksum(bytes(head)).to_bytes(2, "big")
-                packet = bytes(head) + octets[20:]
+                head[10:12] = bytes(2)
+                options = b"\x01" * (4 * extensions)
+                head[10:12] = frames.checksum(bytes(head) + options).to_bytes(2, "big")
+                packet = bytes(head) + options + octets[20:]
             else:
                 chain = (b"\x3c" + frames.options_header()) * (extensions - 1) + b"\x06" + frames.options_header()
                 size = (len(octets) - 40 + len(chain)).to_bytes(2, "big")

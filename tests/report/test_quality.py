@@ -46,6 +46,7 @@ FORBIDDEN = {
     "lost-by-the-capture": "Frames were lost by the capture",
     "every-block": "Frames were lost by the capture",
     "half-duplex-at-the-end": "Frames were lost by the capture",
+    "half-duplex-at-the-start": "Of 1 of 1 connections the first frames of one side are missing",
     "clock-step": "Times step backwards",
     "no-ssh": "No SSH is seen: that does not show that there was none",
     "unknown-link-type": "3 frames cannot be read",
