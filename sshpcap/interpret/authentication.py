@@ -129,7 +129,7 @@ def authentication(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Au
 
 def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
     """Find the requests and their answers: they begin behind SSH_MSG_SERVICE_ACCEPT."""
-    server, listed = 1 - dialogue.client, turns.turns
+    server, listed, own = 1 - dialogue.client, turns.turns, turns.seals[dialogue.client]
     for place, turn in enumerate(listed):
         if turn.direction != server or not place:
             continue
@@ -138,7 +138,10 @@ def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
             continue
         request = listed[place - 1].parts[-1]
         service, behind = turn.parts[found], turn.parts[found + 1 :]
-        asked = [_Asked(request.frame, request.time, behind)] if behind else []
+        # Some clients do not wait for SSH_MSG_SERVICE_ACCEPT before they ask for the login; what else stands behind it
+        # was not asked for (a banner).
+        waits = own is not None and request.octets == own.size(_SERVICE_ACCEPT)
+        asked = [_Asked(request.frame, request.time, behind)] if behind and not waits else []
         rest = listed[place + 1 :]
         # A client's turn and the server's that follows it.
         for ask, answer in zip(rest[::2], (*rest[1::2], None), strict=False):

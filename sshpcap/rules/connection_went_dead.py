@@ -64,7 +64,9 @@ def check(session: Session) -> Iterator[Finding]:
             *(Evidence(frame=one.frame, what="the same again") for one in again),
         ),
         expected_messages={
-            "openssh_client": "Timeout, server HOST not responding. / client_loop: send disconnect: Broken pipe",
+            "openssh_client": (
+                f"Timeout, server {session.server.address} not responding. / client_loop: send disconnect: Broken pipe"
+            ),
             "putty": "Network error: Software caused connection abort",
         },
         causes=(
