@@ -51,16 +51,14 @@ _UNREFUSED: Final = 2
 _SEVERAL: Final = 4
 """So many packets more than one are not written at once in a login, except with long ones among them."""
 
-_SHOWN_LISTS: Final = 2
-
 _METHOD_LISTS: Final = (
-    "publickey",
-    "password",
-    "keyboard-interactive",
-    "publickey,password",
     "publickey,password,keyboard-interactive",
+    "publickey",
+    "publickey,password",
+    "password",
     "publickey,keyboard-interactive",
     "password,keyboard-interactive",
+    "keyboard-interactive",
     "publickey,gssapi-with-mic",
     "publickey,gssapi-with-mic,password",
     "publickey,gssapi-keyex,gssapi-with-mic",
@@ -343,23 +341,29 @@ def _after(login: _Login, dialogue: Dialogue, ending: Ending) -> AfterLogin | No
 def _reasoning(
     login: _Login, refused: tuple[_Asked, ...], slow: tuple[_Asked, ...], seal: Sealing, turns: Turns
 ) -> list[str]:
-    told = "Packets are told apart by their readable lengths" if turns.told == "exact" else "Sizes are those of writes"
     sentences = [
-        f"{told}; frame {login.service.frame} has the length of SSH_MSG_SERVICE_ACCEPT, so the login begins there."
+        f"Frame {login.service.frame} has the length of SSH_MSG_SERVICE_ACCEPT, so the login begins there"
+        + (
+            " (lengths of packets are readable)."
+            if turns.told == "exact"
+            else " (what is sent at once counts as a packet)."
+        )
     ]
     if refused:
         lists = _lists(refused[0].last.octets, seal) if refused[0].last else ()
-        fits = f": the length of a refusal with the list {' or '.join(lists[:_SHOWN_LISTS])}" if lists else ""
-        fits += f" (and {len(lists) - _SHOWN_LISTS} more)" if len(lists) > _SHOWN_LISTS else ""
+        fits = (
+            f", the length of a refusal that lists {lists[0]}{' or what is as long' if len(lists) > 1 else ''}"
+            if lists
+            else ""
+        )
         sentences.append(
-            f"{_count(len(refused), 'request')} ({_frames(refused)}) got an answer of {login.refusal} octets{fits}."
+            f"{len(refused)} request{'' if len(refused) == 1 else 's'} ({_frames(refused)}) got an answer of"
+            f" {login.refusal} octets{fits}; most programs ask first which methods there are."
         )
     if slow:
         delays = sorted(one.delay / 1e9 for one in slow)
         span = f"{delays[0]:.1f} s" if len(delays) == 1 else f"{delays[0]:.1f} to {delays[-1]:.1f} s"
-        sentences.append(
-            f"{_count(len(slow), 'of these answers')} came {span} after the request, as those to passwords do."
-        )
+        sentences.append(f"{len(slow)} of these answers came {span} after the request, as those to wrong passwords do.")
     if login.accepted is not None:
         sentences.append(
             f"Frame {login.accepted.frame} has a packet of {login.accepted.octets} octets: the length of a message"
@@ -368,12 +372,6 @@ def _reasoning(
     elif login.asked and login.asked[-1].last is None:
         sentences.append(f"What the client sent in frame {login.asked[-1].frame} got no answer.")
     return sentences
-
-
-def _count(number: int, what: str) -> str:
-    if what.startswith("of "):
-        return f"{number} {what}"
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _frames(asked: tuple[_Asked, ...]) -> str:
