@@ -70,7 +70,7 @@ LIVE_CONNECTIONS: Final = 30_000
 """Connections held while capturing, unless an option says otherwise: far more than a jump host has at once."""
 
 LIVE_BYTES: Final = 256 << 20
-"""Octets that they may take, as reckoned with the two figures below."""
+"""Octets that they may take, as reckoned with CONNECTION_BYTES and SEGMENT_BYTES."""
 
 LIVE_IDLE_NS: Final = 3600_000_000_000
 """An encrypted connection without any frame for this long is let go; most have keep-alives within minutes."""

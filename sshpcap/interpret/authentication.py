@@ -51,16 +51,14 @@ _UNREFUSED: Final = 2
 _SEVERAL: Final = 4
 """So many packets more than one are not written at once in a login, except with long ones among them."""
 
-_SHOWN_LISTS: Final = 2
-
 _METHOD_LISTS: Final = (
-    "publickey",
-    "password",
-    "keyboard-interactive",
-    "publickey,password",
     "publickey,password,keyboard-interactive",
+    "publickey",
+    "publickey,password",
+    "password",
     "publickey,keyboard-interactive",
     "password,keyboard-interactive",
+    "keyboard-interactive",
     "publickey,gssapi-with-mic",
     "publickey,gssapi-with-mic,password",
     "publickey,gssapi-keyex,gssapi-with-mic",
@@ -129,7 +127,7 @@ def authentication(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Au
 
 def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
     """Find the requests and their answers: they begin behind SSH_MSG_SERVICE_ACCEPT."""
-    server, listed = 1 - dialogue.client, turns.turns
+    server, listed, own = 1 - dialogue.client, turns.turns, turns.seals[dialogue.client]
     for place, turn in enumerate(listed):
         if turn.direction != server or not place:
             continue
@@ -138,7 +136,10 @@ def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
             continue
         request = listed[place - 1].parts[-1]
         service, behind = turn.parts[found], turn.parts[found + 1 :]
-        asked = [_Asked(request.frame, request.time, behind)] if behind else []
+        # Some clients do not wait for SSH_MSG_SERVICE_ACCEPT before they ask for the login; what else stands behind it
+        # was not asked for (a banner).
+        waits = own is not None and request.octets == own.size(_SERVICE_ACCEPT)
+        asked = [_Asked(request.frame, request.time, behind)] if behind and not waits else []
         rest = listed[place + 1 :]
         # A client's turn and the server's that follows it.
         for ask, answer in zip(rest[::2], (*rest[1::2], None), strict=False):
@@ -340,23 +341,29 @@ def _after(login: _Login, dialogue: Dialogue, ending: Ending) -> AfterLogin | No
 def _reasoning(
     login: _Login, refused: tuple[_Asked, ...], slow: tuple[_Asked, ...], seal: Sealing, turns: Turns
 ) -> list[str]:
-    told = "Packets are told apart by their readable lengths" if turns.told == "exact" else "Sizes are those of writes"
     sentences = [
-        f"{told}; frame {login.service.frame} has the length of SSH_MSG_SERVICE_ACCEPT, so the login begins there."
+        f"Frame {login.service.frame} has the length of SSH_MSG_SERVICE_ACCEPT, so the login begins there"
+        + (
+            " (lengths of packets are readable)."
+            if turns.told == "exact"
+            else " (what is sent at once counts as a packet)."
+        )
     ]
     if refused:
         lists = _lists(refused[0].last.octets, seal) if refused[0].last else ()
-        fits = f": the length of a refusal with the list {' or '.join(lists[:_SHOWN_LISTS])}" if lists else ""
-        fits += f" (and {len(lists) - _SHOWN_LISTS} more)" if len(lists) > _SHOWN_LISTS else ""
+        fits = (
+            f", the length of a refusal that lists {lists[0]}{' or what is as long' if len(lists) > 1 else ''}"
+            if lists
+            else ""
+        )
         sentences.append(
-            f"{_count(len(refused), 'request')} ({_frames(refused)}) got an answer of {login.refusal} octets{fits}."
+            f"{len(refused)} request{'' if len(refused) == 1 else 's'} ({_frames(refused)}) got an answer of"
+            f" {login.refusal} octets{fits}; most programs ask first which methods there are."
         )
     if slow:
         delays = sorted(one.delay / 1e9 for one in slow)
         span = f"{delays[0]:.1f} s" if len(delays) == 1 else f"{delays[0]:.1f} to {delays[-1]:.1f} s"
-        sentences.append(
-            f"{_count(len(slow), 'of these answers')} came {span} after the request, as those to passwords do."
-        )
+        sentences.append(f"{len(slow)} of these answers came {span} after the request, as those to wrong passwords do.")
     if login.accepted is not None:
         sentences.append(
             f"Frame {login.accepted.frame} has a packet of {login.accepted.octets} octets: the length of a message"
@@ -365,12 +372,6 @@ def _reasoning(
     elif login.asked and login.asked[-1].last is None:
         sentences.append(f"What the client sent in frame {login.asked[-1].frame} got no answer.")
     return sentences
-
-
-def _count(number: int, what: str) -> str:
-    if what.startswith("of "):
-        return f"{number} {what}"
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _frames(asked: tuple[_Asked, ...]) -> str:

@@ -326,7 +326,8 @@ def _login(login: Authentication) -> str:
         "not_tried": "was not tried",
         "unknown": "not known",
     }
-    return f"{words[login.result]} (inferred, confidence {login.confidence}). {' '.join(login.reasoning)}"
+    inferred = f" (inferred, confidence {login.confidence})" if login.result != "unknown" else ""
+    return f"{words[login.result]}{inferred}. {' '.join(login.reasoning)}"
 
 
 def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:

@@ -54,8 +54,8 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f"The server's last {len(asked)} packets came {duration(interval)} apart, the client answered none of"
-            f" them, and the server closed {duration(interval)} after the last (FIN or RST in frame {close.frame}): it"
-            " looks like ClientAliveInterval and ClientAliveCountMax of sshd. "
+            f" them, and the server closed {duration(interval)} after the last ({close.how.upper()}, frame"
+            f" {close.frame}): it looks like ClientAliveInterval and ClientAliveCountMax of sshd. "
             + (
                 "The client's computer acknowledged them; its program did not answer."
                 if arrived
@@ -73,10 +73,16 @@ def check(session: Session) -> Iterator[Finding]:
             "the client's program is stopped or hangs"
             if arrived
             else "the client's computer sleeps or left the network",
-            "a firewall or NAT on the path has forgotten the connection",
+            "the client's computer was asleep for a while"
+            if arrived
+            else "a firewall or NAT on the path has forgotten the connection",
         ),
         remedies=(
-            Remedy(side="client", action="keep the connection in use. ssh_config:", command="ServerAliveInterval 60"),
+            Remedy(side="client", action="see why the program did not run: stopped (Ctrl-Z), swapping, a busy terminal")
+            if arrived
+            else Remedy(
+                side="client", action="keep the connection in use. ssh_config:", command="ServerAliveInterval 60"
+            ),
             Remedy(
                 side="server",
                 action="be more patient. sshd_config:",

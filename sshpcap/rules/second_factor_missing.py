@@ -51,8 +51,9 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         evidence=with_close(session, *exchanges(login, "refused", "other")),
         expected_messages={
-            "openssh_client": "USER@HOST: Permission denied (password).",
-            "openssh_client_verbose": 'debug1: Authenticated using "publickey" with partial success.',
+            "openssh_client": (
+                'Authenticated using "publickey" with partial success. / USER@HOST: Permission denied (password).'
+            ),
             "sshd_log": "Partial publickey for USER from ADDRESS port PORT ssh2",
         },
         causes=(

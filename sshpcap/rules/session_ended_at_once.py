@@ -78,7 +78,10 @@ def _by_server(session: Session, accepted: int, after: AfterLogin) -> Finding:
         evidence=with_close(session, _accepted(accepted)),
         expected_messages={
             "openssh_client": "client_loop: send disconnect: Broken pipe",
-            "sshd_log": 'fatal: bad ownership or modes for chroot directory "/home/USER"',
+            "sshd_log": (
+                'bad ownership or modes for chroot directory "/home/USER" / bad ownership or modes for chroot directory'
+                ' component "/home/"'
+            ),
         },
         causes=(
             "the ChrootDirectory, or a directory above it, does not belong to root or is writable by others",

@@ -81,7 +81,7 @@ def check(session: Session) -> Iterator[Finding]:
                 ' "Too many authentication failures"'
             ),
             "sshd_log": (
-                f"error: maximum authentication attempts exceeded for USER from {client_place(session)} ssh2 [preauth]"
+                f"maximum authentication attempts exceeded for USER from {client_place(session)} ssh2 [preauth]"
             ),
         },
         causes=(

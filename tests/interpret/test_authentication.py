@@ -131,6 +131,20 @@ def test_no_request_after_the_service() -> None:
     assert _of(Login().ends()).result == "not_tried"
 
 
+def test_what_is_sent_with_the_service_unasked_answers_nothing() -> None:
+    """A server's banner stands behind SSH_MSG_SERVICE_ACCEPT; a client that does not wait gets its answer there."""
+    login = Login(AES_GCM)
+    login.asks(SERVICE, SERVICE, login.refusal(THREE))
+    login.asks(40, SUCCESS)
+    login.asks(90, 300)
+    assert [one.reading for one in _of(login.ends()).exchanges] == ["accepted"]
+    login = Login(AES_GCM)
+    login.says(login.flow.client, SERVICE, 40)
+    login.says(login.flow.server, SERVICE, login.refusal(THREE))
+    login.asks(64, login.refusal(THREE), after=2)
+    assert [one.reading for one in _of(login.ends()).exchanges] == ["refused", "refused"]
+
+
 def test_a_request_without_an_answer() -> None:
     login = Login()
     login.begins()
@@ -300,6 +314,42 @@ def test_the_end_of_a_long_session_is_remembered_with_and_without_triage() -> No
     assert [one.sender for one in session.unanswered] == ["server"] * 4
     assert [one.frame for one in session.unanswered[1:]] == [last + 1, last + 3, last + 5]
     assert "client-alive-timeout" in [finding.id for finding in session.findings]
+
+
+@given(
+    steps=st.lists(st.sampled_from(["asks", "answers", "again", "acks", "lost", "waits"]), max_size=40),
+    block=st.integers(1, 30),
+    by=st.sampled_from(["client", "server", "nobody"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_end_of_a_long_session_is_the_same_without_triage(steps: list[str], block: int, by: str) -> None:
+    login = Login()
+    login.succeeds()
+    for _ in range(130):
+        login.asks(16, 100)
+    flow = login.flow
+    for step in steps:
+        if step == "again":
+            flow.server.sends(bytes(28), at=flow.server.next - 29)
+        elif step == "acks":
+            flow.client.acks()
+        elif step == "lost":
+            flow.server.sends(bytes(60))
+            flow.drop()
+        elif step == "waits":
+            flow.wait(2)
+        else:
+            (flow.client if step == "asks" else flow.server).sends(bytes(28))
+    if by != "nobody":
+        login.ends(by)
+    frames = [encode(segment) for segment in flow.segments]
+    reports = []
+    for triage in (True, False):
+        analyzer = Analyzer(triage=triage)
+        for start in range(0, len(frames), block):
+            analyzer.feed(block_of(frames[start : start + block]))
+        reports.append(analyzer.finish().sessions)
+    assert reports[0] == reports[1]
 
 
 # --- captures of real programs ---------------------------------------------------------------------------------------
