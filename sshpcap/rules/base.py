@@ -140,6 +140,12 @@ def server_said_nothing(session: Session) -> bool:
     return not session.tcp.server.undelivered and not session.coverage.gaps and session.coverage.one_sided is None
 
 
+def server_closed_in_order(session: Session) -> bool:
+    """A FIN or RST of the server follows directly on its last octet in the capture: nothing of it was lost before."""
+    letters = "FR" if session.tcp.originator == "server" else "fr"
+    return not session.tcp.server.undelivered and any(letter in session.tcp.history for letter in letters)
+
+
 def lost_to_the_capture(session: Session) -> bool:
     """Octets of the handshake are missing in the capture, so that absence proves nothing."""
     cover = session.coverage

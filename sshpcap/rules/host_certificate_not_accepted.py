@@ -74,7 +74,7 @@ def check(session: Session) -> Iterator[Finding]:
         id=ID,
         title=TITLE,
         confidence="high",
-        what=f" It is a certificate: {'; '.join(faults)}." if faults else " It is a certificate.",
+        what=f" It is a certificate; {'; '.join(faults)}." if faults else " It is a certificate.",
         messages=messages(session, refused.key, texts),
         causes=(
             *faults,
@@ -93,13 +93,13 @@ def check(session: Session) -> Iterator[Finding]:
 def _faults(certificate: Certificate, now: Timestamp) -> Iterator[str]:
     """What is wrong with the certificate at the time of the capture, whoever looks at it."""
     if certificate.type != "host":
-        yield f"it is a {certificate.type} certificate, not one for a host"
+        yield f"the certificate is one for a {certificate.type}, not one for a host"
     if certificate.valid_before is not None and now >= certificate.valid_before:
-        yield f"it had expired (valid until {_day(certificate.valid_before)})"
+        yield f"the certificate had expired (valid until {_day(certificate.valid_before)})"
     if certificate.valid_after is not None and now < certificate.valid_after:
-        yield f"it was not valid yet (valid from {_day(certificate.valid_after)})"
+        yield f"the certificate was not valid yet (valid from {_day(certificate.valid_after)})"
     if not certificate.principals:
-        yield "it names no host at all"
+        yield "the certificate names no host at all"
 
 
 def _day(moment: Timestamp) -> str:

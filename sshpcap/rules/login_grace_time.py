@@ -50,7 +50,7 @@ _KNOWN = (
 
 _LOGGED = {
     "sshd_log": "Timeout before authentication for {client} port {client_port}",
-    "sshd_log_since_9_8": "Timeout before authentication for connection from {client} to {server}, pid = …",
+    "sshd_log_since_9_8": "Timeout before authentication for connection from {client} to {server}",
     "dropbear_log": "Exit before auth from <{client}:{client_port}>: Timeout before auth",
 }
 

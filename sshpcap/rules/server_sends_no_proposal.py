@@ -10,9 +10,10 @@ How it is known
     gives up or the capture ends.
 
 When it may be wrong
-    That the server's proposal did not come by here is certain when the capture is complete. A proposal of more than
-    1,400 octets may have been sent and lost on the way because it is too big for it (a path MTU problem): a capture
-    at the server tells the two apart.
+    That the server's proposal did not come by here is certain when the capture is complete. That it was not sent
+    follows where the server's FIN or RST came later and follows directly on its identification string (high
+    confidence). Otherwise a proposal of more than 1,400 octets may have been sent and lost because it is too big for
+    the path (path MTU): medium, and a capture at the server tells the two apart.
 
 What to do
     Look at the server: hung, stopped, out of memory or of entropy (old embedded devices), or a middlebox that answers
@@ -26,7 +27,16 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, duration, first, how_it_ended, lost_to_the_capture, shown, with_close
+from sshpcap.rules.base import (
+    Rule,
+    duration,
+    first,
+    how_it_ended,
+    lost_to_the_capture,
+    server_closed_in_order,
+    shown,
+    with_close,
+)
 from sshpcap.rules.printed import fill, later
 
 ID = "server-sends-no-proposal"
@@ -56,7 +66,7 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if lost_to_the_capture(session) else "high",
+        confidence="high" if server_closed_in_order(session) and not lost_to_the_capture(session) else "medium",
         party="server",
         title=TITLE,
         summary=(

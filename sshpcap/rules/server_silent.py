@@ -10,8 +10,9 @@ How it is known
 
 When it may be wrong
     That the server's octets did not come by here is certain when the capture is complete; that it sent none follows
-    where nothing was lost. A capture at the server tells it from an answer that was lost on the way. Why the program
-    is silent is not in the capture.
+    where the server's FIN or RST came later and follows directly on what it had sent before (high confidence).
+    Otherwise an answer may have been lost on the way: medium, and a capture at the server tells. Why the program is
+    silent is not in the capture.
 
 What to do
     On the server's console: does sshd run, and is it stopped, swapping or waiting (`ps -o pid,stat,wchan,cmd -C
@@ -32,6 +33,7 @@ from sshpcap.rules.base import (
     first,
     how_it_ended,
     lost_to_the_capture,
+    server_closed_in_order,
     server_said_nothing,
     shown,
     with_close,
@@ -71,7 +73,7 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if lost_to_the_capture(session) else "high",
+        confidence="high" if server_closed_in_order(session) and not lost_to_the_capture(session) else "medium",
         party="server",
         title=TITLE,
         summary=(

@@ -63,7 +63,7 @@ def check(session: Session) -> Iterator[Finding]:
         id=ID,
         title=TITLE,
         named="sends line after line and no identification string, as a tarpit does",
-        more=f", {len(lines):,} lines in {len(segments):,} segments within {duration(spread)}",
+        more=f", each in a segment of its own, within {duration(spread)}" if len(segments) == len(lines) else "",
         confidence="high" if many else "medium",
         messages=fill(_MESSAGES, session),
         causes=(

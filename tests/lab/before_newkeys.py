@@ -267,6 +267,17 @@ KEY_EXCHANGE = (
         ended("failed", "newkeys", CLIENT, CLOSED, "host-key-differs", "host-key-not-accepted", sessions=2),
     ),
     Case(
+        "server-stuck-in-key-exchange",
+        "A server that does not answer the client's part of the key exchange",
+        "A paramiko server takes ssh's part of the key exchange and does nothing; ssh gives up after four seconds "
+        "(ServerAliveInterval).",
+        lambda scene: scene.meet(
+            run.paramiko_server(scene, "curve25519-sha256@libssh.org", "stuck"),
+            run.ssh(scene, "ServerAliveInterval=2", "ServerAliveCountMax=2"),
+        ),
+        failed("stalled", "kex", CLIENT),
+    ),
+    Case(
         "group-out-of-range",
         "A Diffie-Hellman group that is smaller than the client asked for",
         "A paramiko server has only a group of 1024 bits; ssh asks for 2048 or more.",

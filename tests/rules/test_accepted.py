@@ -260,7 +260,17 @@ def test_server_sends_no_proposal() -> None:
     flow.server.acks()
     flow.wait(15)
     (finding,) = session_of(closed(flow)).findings
-    assert (finding.id, finding.party) == ("server-sends-no-proposal", "server")
+    assert (finding.id, finding.party, finding.confidence) == ("server-sends-no-proposal", "server", "high")
+
+
+def test_a_proposal_that_may_have_been_lost_on_the_way() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    flow.wait(15)
+    flow.client.fin()
+    (finding,) = session_of(flow).findings
+    assert (finding.id, finding.confidence) == ("server-sends-no-proposal", "medium")
 
 
 def test_a_proposal_that_did_not_arrive_is_not_the_servers_silence() -> None:

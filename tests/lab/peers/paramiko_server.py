@@ -2,6 +2,7 @@
 
 late       its proposal comes a while after its identification string
 together   both come in one segment
+stuck      it does not answer the client's part of the key exchange
 late FILE  its groups for the group exchange are those of a moduli(5) file
 """
 
@@ -28,6 +29,14 @@ with socket.create_server(("", int(port))) as listener:
         propose()
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
+    begin = transport._parse_kex_init
+
+    def begin_as_told(message: paramiko.Message) -> None:
+        begin(message)
+        if when == "stuck":
+            transport.kex_engine.parse_next = lambda *_: time.sleep(20)
+
+    transport._parse_kex_init = begin_as_told
     transport._send_kex_init = propose_as_told
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(when == "together"))
     try:
