@@ -208,6 +208,7 @@ def _repeats(recorder: Recorder, dialogue: Dialogue) -> tuple[Repeat, ...]:
             passed=one.passed,
             passed_length=one.passed_length,
             heard=one.heard,
+            probe=one.probe,
         )
         for one in repeats(recorder)
     )

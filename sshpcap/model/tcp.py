@@ -42,6 +42,8 @@ class Repeat(Value, frozen=True):
     """Payload octets of the longest segment of that side that is known to have got through."""
     heard: int | None
     """The last frame of the other side before the last time; None if nothing came since the first time."""
+    probe: bool
+    """TCP keep-alives: the question whether the other side is still there."""
 
 
 class Missing(Value, frozen=True):

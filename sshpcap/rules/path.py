@@ -149,6 +149,11 @@ def other_of(who: Who) -> Who:
 
 def repeated(repeat: Repeat) -> str:
     """What was sent again, as a clause: "the client sent the same 1,448 octets 8 times in 13.1 s (frames 8 to 20)"."""
+    if repeat.probe:
+        return (
+            f"the {repeat.sender} asked {repeat.times} times in {duration(repeat.span.ns)} whether the other side is"
+            f" still there (TCP keep-alives, frames {repeat.frames[0]} to {repeat.last_frame})"
+        )
     return (
         f"the {repeat.sender} sent the same {repeat.length:,} octets {repeat.times} times in"
         f" {duration(repeat.span.ns)} (frames {repeat.frames[0]} to {repeat.last_frame})"
@@ -157,6 +162,10 @@ def repeated(repeat: Repeat) -> str:
 
 def sent_evidence(repeat: Repeat) -> Iterator[Evidence]:
     """The first and the last time of a repetition."""
+    if repeat.probe:
+        yield Evidence(frame=repeat.frames[0], what=f"TCP keep-alive of the {repeat.sender}")
+        yield Evidence(frame=repeat.last_frame, what="the last one, also without an answer")
+        return
     yield Evidence(frame=repeat.frames[0], what=f"{repeat.length:,} octets of the {repeat.sender}", bytes=repeat.bytes)
     yield Evidence(frame=repeat.last_frame, what="the same again, for the last time", bytes=repeat.bytes)
 

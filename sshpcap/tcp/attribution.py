@@ -13,6 +13,7 @@ from sshpcap.tcp import syns
 from sshpcap.tcp.forgery import effective, examine, ttl_fits, ttl_sentence
 from sshpcap.tcp.recorder import Event, Recorder
 from sshpcap.tcp.repeats import repeats
+from sshpcap.tcp.vantage import vantage
 
 SILENCE_NS: Final = 10_000_000_000
 """A connection without a close is called silent when at least this much was captured behind its last frame."""
@@ -249,6 +250,7 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     if found.foreign:
         reasoning.append(f"So something between the two sent it in the name of the {name}.")
         return Ending("rst", "network", event.frame, event.time, "high" if found.sure else "medium", tuple(reasoning))
+    reasoning += _near_or_far(recorder, event, names)
     if event.flags & ACK and event.window:
         reasoning.append(
             "It acknowledges, and has a window: the form of a close with unread data in the receive buffer, or of a "
@@ -264,13 +266,26 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     return Ending("rst", _index(event.direction), event.frame, event.time, sure, tuple(reasoning))
 
 
+def _near_or_far(recorder: Recorder, event: Event, names: Names) -> list[str]:
+    """Near its host a frame is its own; from afar it is as sure as its header agrees with the others'."""
+    place, name = vantage(recorder, names).place, names[event.direction]
+    if place == event.direction:
+        return [f"It was captured on the {name}'s side with the TTL ({event.ttl}) with which that host sends."]
+    if place == 1 - event.direction:
+        return [
+            f"It was captured on the {names[1 - event.direction]}'s side; that it is of the {name} rests on its TTL"
+            f" ({event.ttl}), which is that of the {name}'s other frames."
+        ]
+    return []
+
+
 def _open_end(recorder: Recorder, names: Names, observed_until: int, reasoning: list[str]) -> Ending:
     quiet = observed_until - recorder.last_time
     reasoning += [
         f"The {names[one.direction]} sent the same {one.length:,} octets {one.times} times, the last time in frame"
         f" {one.last_frame}, and was not answered."
         for one in repeats(recorder)
-        if one.acknowledged is None and one.heard is None
+        if one.acknowledged is None and one.heard is None and not one.probe
     ][:1]
     sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
     if recorder.superseded_by is not None:
