@@ -1,7 +1,8 @@
 """Can a RST be from the side in whose name it was sent? RFC 9293 §3.10.7, RFC 5961 §3, and what Linux hosts do.
 
 A pure function of a recording. TTL, IP identification, timestamps and place in the stream are compared with the other
-frames of the same address; whoever sends a RST in another's name rarely gets all of them right. Must not know: SSH, files, results.
+frames of the same address; whoever sends a RST in another's name rarely gets all of them right.
+Must not know: SSH, files, results.
 """
 
 import itertools
