@@ -84,6 +84,8 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and not _says_too_big(e)), None)
     if rejected is not None:
         return Trouble("rejected", "high", sender, repeat, icmp=rejected)
+    if session.coverage.one_sided:
+        return None  # what the other side said is not in the capture
     greeting = next((m for m in session.messages if m.sender == sender and m.kind == "identification"), None)
     if greeting is not None and repeat.passed is not None and _within(greeting, repeat):
         return Trouble("identification", "high", sender, repeat, proof=repeat.passed)
@@ -97,7 +99,9 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     if repeat.heard is None or repeat.heard < early:
         # A large segment may be all that is lost: who has everything else has nothing to say.
         large = repeat.length > _SMALL and repeat.passed_length < repeat.length
-        return Trouble("silent", "medium" if large else "high", sender, repeat)
+        # Of frames that were cut short, ICMP errors are not read.
+        unsure = large or session.coverage.truncated_by_snaplen
+        return Trouble("silent", "medium" if unsure else "high", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
 
 
@@ -230,13 +234,13 @@ def handshake_open(session: Session) -> Opening | None:
     given = [row for row in session.timeline if row.kind == "syn-ack" and row.frame is not None]
     answers = tuple(row.frame for row in given if row.frame is not None)
     # Frames of the server that are not SYN-ACKs show that the connection opened; so does a SYN of the server's.
-    if not asked or not answers or server.frames > len(answers) or session.tcp.originator != "client":
+    if not answers or server.frames > len(answers) or session.tcp.originator != "client":
         return None
     refusals = [reset for reset in session.tcp.resets if reset.sender == "client" and reset.form == "gone"]
     if client.frames == len(asked) + len(refusals) and not client.bytes:
         if not refusals:
             return Opening("unanswered", answers) if len(answers) > 1 else None
-        waited = refusals[0].time.ns - asked[0].time.ns
+        waited = refusals[0].time.ns - (asked or given)[0].time.ns
         if waited >= _GAVE_UP_NS or len(asked) > 1 or len(answers) > 1:
             return Opening("late", answers, refusals[0].frame, waited)
         return Opening("scan", answers, refusals[0].frame, waited)

@@ -271,7 +271,7 @@ def _near_or_far(recorder: Recorder, event: Event, names: Names) -> list[str]:
     place, name = vantage(recorder, names).place, names[event.direction]
     if place == event.direction:
         return [f"It was captured on the {name}'s side with the TTL ({event.ttl}) with which that host sends."]
-    if place == 1 - event.direction:
+    if place == 1 - event.direction and event.ttl in recorder.directions[event.direction].ttls:
         return [
             f"It was captured on the {names[1 - event.direction]}'s side; that it is of the {name} rests on its TTL"
             f" ({event.ttl}), which is that of the {name}'s other frames."

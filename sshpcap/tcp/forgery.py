@@ -43,7 +43,7 @@ class Examined(NamedTuple):
 def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examined:
     """Hold one RST against everything else of its side."""
     opening = recorder.events[0] if recorder.events else event
-    refused = bool(opening.flags & SYN) and not any(e.direction == event.direction and e is not event
+    refused = opening.flags & (SYN | ACK) == SYN and not any(e.direction == event.direction and e is not event
                                                     and not e.flags & RST for e in recorder.events)  # fmt: skip
     form: Form = "abort" if event.flags & ACK else "gone"
     if refused and opening.direction != event.direction:

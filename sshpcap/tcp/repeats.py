@@ -17,6 +17,7 @@ _SHOWN: Final = 10
 _KEPT: Final = 8
 _EXAMINED: Final = 16
 """Places of a stream that are looked at, the most repeated first: a hostile peer may repeat hundreds."""
+_ON_ITS_WAY_NS: Final = 1_000_000_000
 _LATE_NS: Final = 50_000_000
 """Behind an acknowledgement by this much, a segment was sent because that did not arrive; what crossed it on the way is
 faster."""
@@ -96,7 +97,7 @@ def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Eve
         after=after,
         passed=passed,
         passed_length=passed_length,
-        heard=_heard(recorder, direction, first.frame, last.frame),
+        heard=_heard(recorder, direction, first.frame),
     )
 
 
@@ -137,12 +138,12 @@ def _passed(recorder: Recorder, direction: int, start: int) -> tuple[int | None,
     return shown, longest
 
 
-def _heard(recorder: Recorder, direction: int, first: int, last: int) -> int | None:
-    """The last frame of the other side between the first time and the last."""
+def _heard(recorder: Recorder, direction: int, first: int) -> int | None:
+    """The last frame of the other side since the first time."""
     frames = [
         event.frame
         for event in recorder.events
-        if event.direction != direction and first < event.frame < last and not event.flags & RST
+        if event.direction != direction and event.frame > first and not event.flags & RST
     ]
     return frames[-1] if frames else None
 
@@ -175,7 +176,8 @@ def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
         after=0,
         passed=None,
         passed_length=0,
-        heard=other.last_frame if other.last_frame is not None and other.last_frame > side.ahead_frame else None,
+        # What was on its way is no answer.
+        heard=other.last_frame if other.last_time > side.ahead_time + _ON_ITS_WAY_NS else None,
     )
 
 

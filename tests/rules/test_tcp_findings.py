@@ -483,3 +483,26 @@ def test_a_refusal_alone_leaves_open_who_refused() -> None:
     session = session_of(flow)
     assert (session.close.by, session.close.confidence) == ("server", "medium")
     assert session.findings[0].confidence == "high", "that it was refused is certain"
+
+
+# --- a worse capture -------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_whose_syn_was_not_captured_is_less_sure() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.drop()
+    flow.server.syn_ack()
+    flow.client.rst(flags=RST, window=0)
+    (found,) = session_of(flow).findings
+    assert (found.id, found.confidence) == ("half-open-scan", "medium")
+
+
+def test_one_side_alone_proves_no_silence_of_the_other() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.client.acks()
+    line = identification()
+    flow.client.sends(line)
+    again(flow, flow.client, line)
+    assert "peer-vanished" not in findings_of(flow)
