@@ -9,7 +9,7 @@ from sshpcap.interpret.words import address_text
 from sshpcap.model import Coverage, Duration, IcmpReport, Missing, Repeat, Reset, Tcp, TcpSide, Timestamp, Vantage, Who
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
-from sshpcap.tcp.attribution import icmp_name
+from sshpcap.tcp.attribution import icmp_name, refuses
 from sshpcap.tcp.forgery import examine
 from sshpcap.tcp.recorder import ZERO_WINDOW, Recorder
 from sshpcap.tcp.repeats import repeats
@@ -252,6 +252,7 @@ def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
                 name=icmp_name(error),
                 mtu=error.mtu or None,
                 opening=error.seq in opening,
+                refuses=refuses(error),
                 times=len(places),
             )
         )

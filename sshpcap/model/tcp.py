@@ -91,6 +91,8 @@ class IcmpReport(Value, frozen=True):
     """Next-hop MTU, where it tells one."""
     opening: bool
     """It quotes a SYN."""
+    refuses: bool
+    """It says that the segment did not arrive."""
     times: int
 
 

@@ -81,11 +81,13 @@ def _over(session: Session, repeat: Repeat) -> bool:
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     sender = repeat.sender
-    rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and not _says_too_big(e)), None)
+    rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and e.refuses), None)
     if rejected is not None:
         return Trouble("rejected", "high", sender, repeat, icmp=rejected)
     if session.coverage.one_sided:
         return None  # what the other side said is not in the capture
+    if side_of(session, other_of(sender)).last_window == 0:
+        return None  # a full receiver is asked again and again: receiver-stuck
     greeting = next((m for m in session.messages if m.sender == sender and m.kind == "identification"), None)
     if greeting is not None and repeat.passed is not None and _within(greeting, repeat):
         return Trouble("identification", "high", sender, repeat, proof=repeat.passed)

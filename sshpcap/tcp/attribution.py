@@ -85,8 +85,8 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: T
     answers = [event for event in recorder.resets if event.direction != first.direction]
     if answers:
         return _refused(recorder, (first, answers[0]), names, ttls)
-    if recorder.icmp:
-        error = recorder.icmp[0]
+    error = next(filter(refuses, recorder.icmp), None)
+    if error is not None:
         server = recorder.endpoints[1 - first.direction].address
         by: By = _index(1 - first.direction) if error.reporter == server else "network"
         told = (count + " stayed without a SYN-ACK.", _icmp_sentence(error, recorder, names))
@@ -308,6 +308,13 @@ def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:
     return sentence + (f", next-hop MTU {error.mtu}." if error.mtu else ".")
 
 
+def refuses(error: IcmpError) -> bool:
+    """Whether an error says that a packet did not arrive; a redirect, for one, does not (RFC 792, RFC 4443)."""
+    if error.version == 4:
+        return error.type == 11 or (error.type == 3 and error.code != 4)
+    return error.type in (1, 3)
+
+
 def icmp_name(error: IcmpError) -> str:
     """The error in words, with its type and code (RFC 792, RFC 1812 §5.2.7, RFC 4443)."""
     if error.version == 4 and error.type == 3:
@@ -318,6 +325,8 @@ def icmp_name(error: IcmpError) -> str:
         words = "packet too big"
     elif (error.version, error.type) in ((4, 11), (6, 3)):
         words = "time exceeded"
+    elif (error.version, error.type) == (4, 5):
+        words = "redirect"
     else:
         words = "error"
     return f"{words} (type {error.type} code {error.code})"

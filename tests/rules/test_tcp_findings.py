@@ -421,6 +421,18 @@ def test_a_receiver_that_takes_nothing() -> None:
     assert (found.severity, found.party) == ("warning", "client")
 
 
+def test_a_full_receiver_is_no_dead_direction() -> None:
+    """BSD and Windows probe a window of 0 with the next octet, which is not acknowledged."""
+    flow = encrypted()
+    flow.server.sends(b"x")
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.acks(window=0, ack=flow.server.isn + flow.server.next - 1)
+        flow.server.sends(b"x", at=flow.server.next - 2)
+    flow.client.acks(window=0, ack=flow.server.isn + flow.server.next - 1)
+    assert findings_of(flow) == ["receiver-stuck"]
+
+
 def test_a_receiver_that_was_busy_for_a_moment() -> None:
     flow = encrypted()
     flow.client.acks(window=0)
