@@ -57,7 +57,7 @@ def trouble(session: Session) -> Trouble | None:
     for repeat in session.tcp.repeats:
         if repeat.times < _MANY or repeat.span.ns < _SPAN_NS or _over(session, repeat):
             continue
-        found = _unacknowledged(session, repeat) if repeat.acknowledged is None else _acknowledged(repeat)
+        found = _unacknowledged(session, repeat) if repeat.acknowledged is None else _acknowledged(session, repeat)
         if found is not None:
             return found
     return _unseen(session)
@@ -81,7 +81,7 @@ def _over(session: Session, repeat: Repeat) -> bool:
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     sender = repeat.sender
-    rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and e.refuses), None)
+    rejected = next((e for e in session.tcp.icmp if e.about == sender and _rejects(e, repeat)), None)
     if rejected is not None:
         return Trouble("rejected", "high", sender, repeat, icmp=rejected)
     if session.coverage.one_sided:
@@ -107,9 +107,14 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
 
 
-def _acknowledged(repeat: Repeat) -> Trouble | None:
-    """Sent on and on although acknowledged: the acknowledgements do not arrive."""
-    if repeat.after < _AFTER:
+def _rejects(error: IcmpReport, repeat: Repeat) -> bool:
+    """An error that answers these octets, or came again and again."""
+    return error.refuses and not error.opening and (error.frame > repeat.frames[0] or error.times > 1)
+
+
+def _acknowledged(session: Session, repeat: Repeat) -> Trouble | None:
+    """Sent on and on although acknowledged, and nothing else since: the acknowledgements do not arrive."""
+    if repeat.after < _AFTER or (side_of(session, repeat.sender).last_data_frame or 0) > repeat.last_frame:
         return None
     other: Who = "server" if repeat.sender == "client" else "client"
     return Trouble("one-way", "high", other, repeat, proof=repeat.acknowledged)

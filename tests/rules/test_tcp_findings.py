@@ -162,6 +162,17 @@ def test_only_the_acknowledgements_are_lost() -> None:
     assert "nothing of the client gets through" in found.summary
 
 
+def test_acknowledgements_that_are_late_are_not_lost() -> None:
+    """A path that holds everything back for two seconds: then it goes on."""
+    flow = greeted()
+    octets = packet(kexinit())
+    flow.server.sends(octets)
+    flow.client.acks()
+    again(flow, flow.server, octets, (0.2, 0.4, 0.8))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)))
+    assert "dropped-midflow" not in findings_of(closed(flow))
+
+
 def test_nothing_more_comes() -> None:
     flow = encrypted()
     flow.wait(700)
