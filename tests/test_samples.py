@@ -50,3 +50,25 @@ def test_every_rule_has_a_sample_where_it_fires() -> None:
     # These have no program in the lab that provokes them yet; made captures in tests/rules/ do.
     made = {"no-common-compression", "malformed-message", "port-reused", "receiver-stuck"}
     assert {rule.id for rule in RULES} - fired <= made
+
+
+PATHS = (
+    "banned-with-icmp",
+    "dropped-both-ways",
+    "identification-dropped",
+    "path-mtu-black-hole",
+    "reset-injected",
+    "server-replaced",
+    "third-packet-dropped",
+)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_what_the_client_said_of_a_broken_path_is_among_the_expected_messages(name: str) -> None:
+    folder = ROOT / "samples" / name
+    truth: dict[str, Any] = json.loads((folder / "truth.json").read_text())
+    said = [line.strip() for line in truth["client_output"].splitlines() if line.strip()]
+    (session,) = sshpcap.analyze(folder / "capture.pcap").sessions
+    (finding,) = [one for one in session.findings if one.id == truth["expect"]["finding"]]
+    assert said
+    assert all(any(line in message for message in finding.expected_messages.values()) for line in said), said

@@ -22,7 +22,7 @@ from sshpcap.model import (
 )
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
-from sshpcap.tcp.attribution import icmp_name
+from sshpcap.tcp.attribution import icmp_name, refuses
 from sshpcap.tcp.forgery import examine
 from sshpcap.tcp.recorder import ZERO_WINDOW, Recorder
 from sshpcap.tcp.repeats import repeats
@@ -241,6 +241,7 @@ def _repeats(recorder: Recorder, dialogue: Dialogue) -> tuple[Repeat, ...]:
             passed=one.passed,
             passed_length=one.passed_length,
             heard=one.heard,
+            probe=one.probe,
         )
         for one in repeats(recorder)
     )
@@ -284,6 +285,7 @@ def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
                 name=icmp_name(error),
                 mtu=error.mtu or None,
                 opening=error.seq in opening,
+                refuses=refuses(error),
                 times=len(places),
             )
         )

@@ -41,7 +41,9 @@ class Repeat(Value, frozen=True):
     passed_length: int
     """Payload octets of the longest segment of that side that is known to have got through."""
     heard: int | None
-    """The last frame of the other side before the last time; None if nothing came since the first time."""
+    """The last frame of the other side since the first time; None if nothing came."""
+    probe: bool
+    """TCP keep-alives: the question whether the other side is still there."""
 
 
 class Missing(Value, frozen=True):
@@ -89,6 +91,8 @@ class IcmpReport(Value, frozen=True):
     """Next-hop MTU, where it tells one."""
     opening: bool
     """It quotes a SYN."""
+    refuses: bool
+    """It says that the segment did not arrive."""
     times: int
 
 

@@ -34,15 +34,17 @@ def check(session: Session) -> Iterator[Finding]:
     found = handshake_open(session)
     if found is None or found.kind != "scan":
         return
+    asked = any(row.kind == "syn" for row in session.timeline)
+    since = "the SYN" if asked else "that"
     yield Finding(
         id=ID,
         severity="warning",
-        confidence="high",
+        confidence="high" if asked else "medium",
         party="client",
         title=TITLE,
         summary=(
             f"{session.client.address} asked {server_place(session)} for a connection, and answered the SYN-ACK (frame"
-            f" {found.answers[0]}) with RST (frame {found.frame}, {duration(found.waited)} after the SYN). That is how"
+            f" {found.answers[0]}) with RST (frame {found.frame}, {duration(found.waited)} after {since}). That is how"
             " port scanners look; the connection never opened, and sshd does not know of it."
         ),
         evidence=with_close(session, Evidence(frame=found.answers[0], what="SYN-ACK: the port is open")),

@@ -57,7 +57,7 @@ def trouble(session: Session) -> Trouble | None:
     for repeat in session.tcp.repeats:
         if repeat.times < _MANY or repeat.span.ns < _SPAN_NS or _over(session, repeat):
             continue
-        found = _unacknowledged(session, repeat) if repeat.acknowledged is None else _acknowledged(repeat)
+        found = _unacknowledged(session, repeat) if repeat.acknowledged is None else _acknowledged(session, repeat)
         if found is not None:
             return found
     return _unseen(session)
@@ -81,9 +81,13 @@ def _over(session: Session, repeat: Repeat) -> bool:
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     sender = repeat.sender
-    rejected = next((e for e in session.tcp.icmp if e.about == sender and not e.opening and not _says_too_big(e)), None)
+    rejected = next((e for e in session.tcp.icmp if e.about == sender and _rejects(e, repeat)), None)
     if rejected is not None:
         return Trouble("rejected", "high", sender, repeat, icmp=rejected)
+    if session.coverage.one_sided:
+        return None  # what the other side said is not in the capture
+    if side_of(session, other_of(sender)).last_window == 0:
+        return None  # a full receiver is asked again and again: receiver-stuck
     greeting = next((m for m in session.messages if m.sender == sender and m.kind == "identification"), None)
     if greeting is not None and repeat.passed is not None and _within(greeting, repeat):
         return Trouble("identification", "high", sender, repeat, proof=repeat.passed)
@@ -97,13 +101,20 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     if repeat.heard is None or repeat.heard < early:
         # A large segment may be all that is lost: who has everything else has nothing to say.
         large = repeat.length > _SMALL and repeat.passed_length < repeat.length
-        return Trouble("silent", "medium" if large else "high", sender, repeat)
+        # Of frames that were cut short, ICMP errors are not read.
+        unsure = large or session.coverage.truncated_by_snaplen
+        return Trouble("silent", "medium" if unsure else "high", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
 
 
-def _acknowledged(repeat: Repeat) -> Trouble | None:
-    """Sent on and on although acknowledged: the acknowledgements do not arrive."""
-    if repeat.after < _AFTER:
+def _rejects(error: IcmpReport, repeat: Repeat) -> bool:
+    """An error that answers these octets, or came again and again."""
+    return error.refuses and not error.opening and (error.frame > repeat.frames[0] or error.times > 1)
+
+
+def _acknowledged(session: Session, repeat: Repeat) -> Trouble | None:
+    """Sent on and on although acknowledged, and nothing else since: the acknowledgements do not arrive."""
+    if repeat.after < _AFTER or (side_of(session, repeat.sender).last_data_frame or 0) > repeat.last_frame:
         return None
     other: Who = "server" if repeat.sender == "client" else "client"
     return Trouble("one-way", "high", other, repeat, proof=repeat.acknowledged)
@@ -149,6 +160,11 @@ def other_of(who: Who) -> Who:
 
 def repeated(repeat: Repeat) -> str:
     """What was sent again, as a clause: "the client sent the same 1,448 octets 8 times in 13.1 s (frames 8 to 20)"."""
+    if repeat.probe:
+        return (
+            f"the {repeat.sender} asked {repeat.times} times in {duration(repeat.span.ns)} whether the other side is"
+            f" still there (TCP keep-alives, frames {repeat.frames[0]} to {repeat.last_frame})"
+        )
     return (
         f"the {repeat.sender} sent the same {repeat.length:,} octets {repeat.times} times in"
         f" {duration(repeat.span.ns)} (frames {repeat.frames[0]} to {repeat.last_frame})"
@@ -157,6 +173,10 @@ def repeated(repeat: Repeat) -> str:
 
 def sent_evidence(repeat: Repeat) -> Iterator[Evidence]:
     """The first and the last time of a repetition."""
+    if repeat.probe:
+        yield Evidence(frame=repeat.frames[0], what=f"TCP keep-alive of the {repeat.sender}")
+        yield Evidence(frame=repeat.last_frame, what="the last one, also without an answer")
+        return
     yield Evidence(frame=repeat.frames[0], what=f"{repeat.length:,} octets of the {repeat.sender}", bytes=repeat.bytes)
     yield Evidence(frame=repeat.last_frame, what="the same again, for the last time", bytes=repeat.bytes)
 
@@ -221,13 +241,13 @@ def handshake_open(session: Session) -> Opening | None:
     given = [row for row in session.timeline if row.kind == "syn-ack" and row.frame is not None]
     answers = tuple(row.frame for row in given if row.frame is not None)
     # Frames of the server that are not SYN-ACKs show that the connection opened; so does a SYN of the server's.
-    if not asked or not answers or server.frames > len(answers) or session.tcp.originator != "client":
+    if not answers or server.frames > len(answers) or session.tcp.originator != "client":
         return None
     refusals = [reset for reset in session.tcp.resets if reset.sender == "client" and reset.form == "gone"]
     if client.frames == len(asked) + len(refusals) and not client.bytes:
         if not refusals:
             return Opening("unanswered", answers) if len(answers) > 1 else None
-        waited = refusals[0].time.ns - asked[0].time.ns
+        waited = refusals[0].time.ns - (asked or given)[0].time.ns
         if waited >= _GAVE_UP_NS or len(asked) > 1 or len(answers) > 1:
             return Opening("late", answers, refusals[0].frame, waited)
         return Opening("scan", answers, refusals[0].frame, waited)

@@ -82,6 +82,8 @@ def _causes(name: str) -> tuple[str, ...]:
     rule = "a firewall rule with reject was loaded while the connection was open"
     gone = "the host behind the last router is gone (no answer to ARP or neighbour discovery)"
     route = "a route was lost"
+    if name.startswith("time exceeded"):
+        return ("a routing loop: packets go round until their TTL is used up", route)
     if name.startswith(("host unreachable", "address unreachable")):
         return (gone, rule, ban)
     if name.startswith(("network unreachable", "no route", "reject route")):

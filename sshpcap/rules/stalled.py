@@ -66,7 +66,7 @@ def check(session: Session) -> Iterator[Finding]:
         summary=(
             f"After frame {waiting.since_frame} nothing brought the handshake forward for"
             f" {duration(waiting.waited.ns)}: {stuck or _missing(session) + '.' + (_lost(session) or _arrived(other))}"
-            f" In the end {how_it_ended(session)}."
+            f" In the end {how_it_ended(session)}{_limit(session)}."
         ),
         evidence=with_close(
             session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)
@@ -90,6 +90,25 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10"),
         ),
     )
+
+
+def _limit(session: Session) -> str:
+    """A client that leaves at a limit of its own: the time since the connection was asked for is a whole number."""
+    close = session.close
+    if close.by != "client" or close.how not in ("fin", "rst") or close.time is None or session.coverage.midstream:
+        return ""
+    age = (close.time.ns - session.start.ns) / 1e9
+    known = session.client.identification.implementation if session.client.identification else None
+    if known == "paramiko" and 14.9 <= age <= 16:
+        return ", as paramiko does after 15 s"
+    if session.server.identification is None and age >= _SHORTEST_LIMIT and abs(age - round(age)) <= _PRECISE:
+        return f", {round(age)} s after it had asked for the connection: a ConnectTimeout of that length does this"
+    return ""
+
+
+_SHORTEST_LIMIT = 3
+_PRECISE = 0.06
+"""Seconds: ssh sets a timer, and needs some milliseconds to leave."""
 
 
 def _missing(session: Session) -> str:

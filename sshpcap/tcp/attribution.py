@@ -13,6 +13,7 @@ from sshpcap.tcp import syns
 from sshpcap.tcp.forgery import effective, examine, ttl_fits, ttl_sentence
 from sshpcap.tcp.recorder import Event, Recorder
 from sshpcap.tcp.repeats import repeats
+from sshpcap.tcp.vantage import vantage
 
 SILENCE_NS: Final = 10_000_000_000
 """A connection without a close is called silent when at least this much was captured behind its last frame."""
@@ -84,8 +85,8 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: T
     answers = [event for event in recorder.resets if event.direction != first.direction]
     if answers:
         return _refused(recorder, (first, answers[0]), names, ttls)
-    if recorder.icmp:
-        error = recorder.icmp[0]
+    error = next(filter(refuses, recorder.icmp), None)
+    if error is not None:
         server = recorder.endpoints[1 - first.direction].address
         by: By = _index(1 - first.direction) if error.reporter == server else "network"
         told = (count + " stayed without a SYN-ACK.", _icmp_sentence(error, recorder, names))
@@ -249,6 +250,7 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     if found.foreign:
         reasoning.append(f"So something between the two sent it in the name of the {name}.")
         return Ending("rst", "network", event.frame, event.time, "high" if found.sure else "medium", tuple(reasoning))
+    reasoning += _near_or_far(recorder, event, names)
     if event.flags & ACK and event.window:
         reasoning.append(
             "It acknowledges, and has a window: the form of a close with unread data in the receive buffer, or of a "
@@ -264,13 +266,26 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     return Ending("rst", _index(event.direction), event.frame, event.time, sure, tuple(reasoning))
 
 
+def _near_or_far(recorder: Recorder, event: Event, names: Names) -> list[str]:
+    """Near its host a frame is its own; from afar it is as sure as its header agrees with the others'."""
+    place, name = vantage(recorder, names).place, names[event.direction]
+    if place == event.direction:
+        return [f"It was captured on the {name}'s side with the TTL ({event.ttl}) with which that host sends."]
+    if place == 1 - event.direction and event.ttl in recorder.directions[event.direction].ttls:
+        return [
+            f"It was captured on the {names[1 - event.direction]}'s side; that it is of the {name} rests on its TTL"
+            f" ({event.ttl}), which is that of the {name}'s other frames."
+        ]
+    return []
+
+
 def _open_end(recorder: Recorder, names: Names, observed_until: int, reasoning: list[str]) -> Ending:
     quiet = observed_until - recorder.last_time
     reasoning += [
         f"The {names[one.direction]} sent the same {one.length:,} octets {one.times} times, the last time in frame"
         f" {one.last_frame}, and was not answered."
         for one in repeats(recorder)
-        if one.acknowledged is None and one.heard is None
+        if one.acknowledged is None and one.heard is None and not one.probe
     ][:1]
     sentence = f"Neither FIN nor RST is in the capture; the last frame of the connection is {recorder.last_frame}"
     if recorder.superseded_by is not None:
@@ -293,6 +308,13 @@ def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:
     return sentence + (f", next-hop MTU {error.mtu}." if error.mtu else ".")
 
 
+def refuses(error: IcmpError) -> bool:
+    """Whether an error says that a packet did not arrive; a redirect, for one, does not (RFC 792, RFC 4443)."""
+    if error.version == 4:
+        return error.type == 11 or (error.type == 3 and error.code != 4)
+    return error.type in (1, 3)
+
+
 def icmp_name(error: IcmpError) -> str:
     """The error in words, with its type and code (RFC 792, RFC 1812 §5.2.7, RFC 4443)."""
     if error.version == 4 and error.type == 3:
@@ -303,6 +325,8 @@ def icmp_name(error: IcmpError) -> str:
         words = "packet too big"
     elif (error.version, error.type) in ((4, 11), (6, 3)):
         words = "time exceeded"
+    elif (error.version, error.type) == (4, 5):
+        words = "redirect"
     else:
         words = "error"
     return f"{words} (type {error.type} code {error.code})"

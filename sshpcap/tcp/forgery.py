@@ -1,7 +1,8 @@
 """Can a RST be from the side in whose name it was sent? RFC 9293 §3.10.7, RFC 5961 §3, and what Linux hosts do.
 
-A pure function of a recording. TTL, IP identification and place in the stream are compared with the other frames of the
-same address; whoever sends a RST in another's name rarely gets all of them right. Must not know: SSH, files, results.
+A pure function of a recording. TTL, IP identification, timestamps and place in the stream are compared with the other
+frames of the same address; whoever sends a RST in another's name rarely gets all of them right.
+Must not know: SSH, files, results.
 """
 
 import itertools
@@ -42,17 +43,19 @@ class Examined(NamedTuple):
 def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examined:
     """Hold one RST against everything else of its side."""
     opening = recorder.events[0] if recorder.events else event
-    refused = bool(opening.flags & SYN) and not any(e.direction == event.direction and e is not event
+    refused = opening.flags & (SYN | ACK) == SYN and not any(e.direction == event.direction and e is not event
                                                     and not e.flags & RST for e in recorder.events)  # fmt: skip
     form: Form = "abort" if event.flags & ACK else "gone"
     if refused and opening.direction != event.direction:
         form = "refused"
     goes_on = tuple(_goes_on(recorder, event, names))
     header = (*_ttl(recorder, event, names), *_number(recorder, event, names))
-    # A number beyond all that was sent may stand behind frames that the capture missed: it is told, and decides
-    # nothing.
-    against = (*goes_on, *header, *_place(recorder, event))
-    foreign, sure = bool(goes_on or header), bool(goes_on) or len(header) > 1
+    stamps = tuple(_stamps(recorder, event, names)) if form == "abort" else ()
+    # A number beyond all that was sent may stand behind frames that the capture missed, and RFC 7323 §3.2 leaves it
+    # open whether a RST has a timestamp: these are told, and decide nothing by themselves.
+    against = (*goes_on, *header, *stamps, *_place(recorder, event))
+    foreign, sure = bool(goes_on or header), bool(goes_on) or len(header + stamps) > 1
+    sure = foreign and sure
     return Examined(event, form, against, effective(recorder, event), foreign, sure, *_trigger(recorder, event))
 
 
@@ -137,6 +140,13 @@ def _number(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterato
             f"Its IP identification is 0x{event.ip_id:04x}, but the {names[event.direction]} counts its packets and was"
             f" at 0x{known[-1]:04x}."
         )
+
+
+def _stamps(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
+    """A RST of a live socket has what all of its segments have (all 74 of Linux in the labelled captures)."""
+    known = [e for e in recorder.events if e.direction == event.direction and not e.flags & RST]
+    if len(known) >= _COUNTED and all(e.stamped for e in known) and event.window and not event.stamped:
+        yield f"It has no TCP timestamp, although all other segments of the {names[event.direction]} have one."
 
 
 def _place(recorder: Recorder, event: Event) -> Iterator[str]:

@@ -4,6 +4,7 @@ A pure function of a recording. A loss is told from a silent program by acknowle
 segments from one that swallows all by what else arrived (RFC 2018, RFC 2923 §2.1). Must not know: SSH, files, results.
 """
 
+from collections import Counter
 from typing import Final, NamedTuple
 
 from sshpcap.frames import ACK, FIN, RST, SYN
@@ -14,6 +15,9 @@ MANY: Final = 3
 """Sent so often, something is wrong; a segment or two is lost everywhere."""
 _SHOWN: Final = 10
 _KEPT: Final = 8
+_EXAMINED: Final = 16
+"""Places of a stream that are looked at, the most repeated first: a hostile peer may repeat hundreds."""
+_ON_ITS_WAY_NS: Final = 1_000_000_000
 _LATE_NS: Final = 50_000_000
 """Behind an acknowledgement by this much, a segment was sent because that did not arrive; what crossed it on the way is
 faster."""
@@ -38,6 +42,8 @@ class Repeated(NamedTuple):
     passed: int | None
     passed_length: int
     heard: int | None
+    probe: bool = False
+    """TCP keep-alives (RFC 9293 §3.8.4): nothing new, only the question whether the other side is there."""
 
 
 def repeats(recorder: Recorder) -> tuple[Repeated, ...]:
@@ -52,7 +58,8 @@ def _of(recorder: Recorder, direction: int) -> list[Repeated]:
     spans = [(recorder.offset(direction, e.seq), e) for e in mine if not e.notes & KEEP_ALIVE]
     found: list[Repeated] = []
     covered: list[tuple[int, int]] = []
-    for start in sorted({at for at, event in spans if event.notes & RETRANSMISSION}):
+    often = Counter(at for at, event in spans if event.notes & RETRANSMISSION)
+    for start in sorted(at for at, _ in often.most_common(_EXAMINED)):
         if any(first <= start < end for first, end in covered):
             continue
         carriers = [event for at, event in spans if at <= start < at + event.length]
@@ -60,8 +67,8 @@ def _of(recorder: Recorder, direction: int) -> list[Repeated]:
         if one is not None:
             found.append(one)
             covered.append((start, one.end))
-    tail = _uncounted(recorder, direction)
-    return [*found, tail] if tail is not None else found
+    more = (_uncounted(recorder, direction), _probes(recorder, direction))
+    return [*found, *(one for one in more if one is not None)]
 
 
 def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Event]) -> Repeated | None:
@@ -90,7 +97,7 @@ def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Eve
         after=after,
         passed=passed,
         passed_length=passed_length,
-        heard=_heard(recorder, direction, first.frame, last.frame),
+        heard=_heard(recorder, direction, first.frame),
     )
 
 
@@ -131,12 +138,12 @@ def _passed(recorder: Recorder, direction: int, start: int) -> tuple[int | None,
     return shown, longest
 
 
-def _heard(recorder: Recorder, direction: int, first: int, last: int) -> int | None:
-    """The last frame of the other side between the first time and the last."""
+def _heard(recorder: Recorder, direction: int, first: int) -> int | None:
+    """The last frame of the other side since the first time."""
     frames = [
         event.frame
         for event in recorder.events
-        if event.direction != direction and first < event.frame < last and not event.flags & RST
+        if event.direction != direction and event.frame > first and not event.flags & RST
     ]
     return frames[-1] if frames else None
 
@@ -169,5 +176,35 @@ def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
         after=0,
         passed=None,
         passed_length=0,
-        heard=other.last_frame if other.last_frame is not None and other.last_frame > side.ahead_frame else None,
+        # What was on its way is no answer.
+        heard=other.last_frame if other.last_time > side.ahead_time + _ON_ITS_WAY_NS else None,
+    )
+
+
+def _probes(recorder: Recorder, direction: int) -> Repeated | None:
+    """Keep-alives behind the last frame of the other side."""
+    other = [e.frame for e in recorder.events if e.direction != direction]
+    since = other[-1] if other else 0
+    asked = [e for e in recorder.events if e.direction == direction and e.frame > since and e.notes & KEEP_ALIVE]
+    if len(asked) < MANY or recorder.events_lost:
+        return None
+    first, last = asked[0], asked[-1]
+    at = recorder.offset(direction, first.seq)
+    return Repeated(
+        direction=direction,
+        start=at,
+        end=at + 1,
+        length=first.length,
+        times=len(asked),
+        frames=tuple(event.frame for event in asked[:_SHOWN]),
+        first_time=first.time,
+        last_frame=last.frame,
+        last_time=last.time,
+        idle=_idle(recorder, first),
+        acknowledged=None,
+        after=0,
+        passed=None,
+        passed_length=0,
+        heard=None,
+        probe=True,
     )

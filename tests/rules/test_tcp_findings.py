@@ -162,6 +162,17 @@ def test_only_the_acknowledgements_are_lost() -> None:
     assert "nothing of the client gets through" in found.summary
 
 
+def test_acknowledgements_that_are_late_are_not_lost() -> None:
+    """A path that holds everything back for two seconds: then it goes on."""
+    flow = greeted()
+    octets = packet(kexinit())
+    flow.server.sends(octets)
+    flow.client.acks()
+    again(flow, flow.server, octets, (0.2, 0.4, 0.8))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)))
+    assert "dropped-midflow" not in findings_of(closed(flow))
+
+
 def test_nothing_more_comes() -> None:
     flow = encrypted()
     flow.wait(700)
@@ -421,6 +432,18 @@ def test_a_receiver_that_takes_nothing() -> None:
     assert (found.severity, found.party) == ("warning", "client")
 
 
+def test_a_full_receiver_is_no_dead_direction() -> None:
+    """BSD and Windows probe a window of 0 with the next octet, which is not acknowledged."""
+    flow = encrypted()
+    flow.server.sends(b"x")
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.acks(window=0, ack=flow.server.isn + flow.server.next - 1)
+        flow.server.sends(b"x", at=flow.server.next - 2)
+    flow.client.acks(window=0, ack=flow.server.isn + flow.server.next - 1)
+    assert findings_of(flow) == ["receiver-stuck"]
+
+
 def test_a_receiver_that_was_busy_for_a_moment() -> None:
     flow = encrypted()
     flow.client.acks(window=0)
@@ -483,3 +506,26 @@ def test_a_refusal_alone_leaves_open_who_refused() -> None:
     session = session_of(flow)
     assert (session.close.by, session.close.confidence) == ("server", "medium")
     assert session.findings[0].confidence == "high", "that it was refused is certain"
+
+
+# --- a worse capture -------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_whose_syn_was_not_captured_is_less_sure() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.drop()
+    flow.server.syn_ack()
+    flow.client.rst(flags=RST, window=0)
+    (found,) = session_of(flow).findings
+    assert (found.id, found.confidence) == ("half-open-scan", "medium")
+
+
+def test_one_side_alone_proves_no_silence_of_the_other() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.client.acks()
+    line = identification()
+    flow.client.sends(line)
+    again(flow, flow.client, line)
+    assert "peer-vanished" not in findings_of(flow)

@@ -314,6 +314,7 @@ def test_an_icmp_error_in_an_open_connection_is_told_and_decides_nothing() -> No
         (4, 3, 15, "destination unreachable"),
         (4, 11, 0, "time exceeded"),
         (4, 12, 0, "error"),
+        (4, 5, 1, "redirect"),
         (6, 1, 0, "no route to destination"),
         (6, 1, 1, "communication administratively prohibited"),
         (6, 1, 3, "address unreachable"),
@@ -386,3 +387,17 @@ def test_a_lone_reset_is_an_end_all_the_same() -> None:
     flow.client.rst()
     found = ending(flow)
     assert (*found[:3], found.confidence) == ("rst", "unknown", 1, "low")
+
+
+def about_the_syn(flow: Flow, kind: int, code: int) -> IcmpError:
+    client, server = flow.client.endpoint, flow.server.endpoint
+    return IcmpError(9, flow.now, ROUTER, 4, kind, code, 0, client, server, flow.client.isn, 64)
+
+
+def test_a_redirect_refuses_nothing() -> None:
+    flow = Flow()
+    for pause in (1, 2):
+        flow.client.syn()
+        flow.wait(pause)
+    assert ending(flow, about_the_syn(flow, 5, 1)).how == "never_opened"
+    assert ending(flow, about_the_syn(flow, 5, 1), about_the_syn(flow, 3, 13)).how == "icmp"

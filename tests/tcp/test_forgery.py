@@ -56,6 +56,26 @@ def test_two_signs_are() -> None:
     assert (found.foreign, found.sure) == (True, True)
 
 
+def test_a_missing_timestamp_is_told_and_decides_nothing_alone() -> None:
+    stamp = bytes.fromhex("0101080a0000000100000000")
+    flow = Flow()
+    flow.client.syn(options=stamp)
+    flow.server.syn_ack(options=stamp)
+    for number in range(3):
+        flow.server.sends(b"x", ip_id=5000 + number, options=stamp)
+    flow.server.rst(ip_id=5003)
+    found = examined(flow)
+    assert "no TCP timestamp" in found.against[0]
+    assert not found.foreign
+    foreign = Flow()
+    foreign.client.syn(options=stamp)
+    foreign.server.syn_ack(options=stamp)
+    for number in range(3):
+        foreign.server.sends(b"x", ip_id=5000 + number, options=stamp)
+    foreign.server.rst(ip_id=5003, ttl=128)
+    assert examined(foreign).sure
+
+
 def test_a_host_that_does_not_count_cannot_be_held_to_it() -> None:
     """RFC 6864 §4.1: the identification of a packet that is not fragmented may be anything."""
     flow = Flow()

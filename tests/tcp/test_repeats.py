@@ -123,7 +123,23 @@ def test_keep_alives_are_no_repetitions() -> None:
     for _ in range(9):
         flow.wait(75)
         flow.client.keep_alive(b"\0")
+        flow.server.acks()
     assert found(flow) == ()
+
+
+def test_keep_alives_without_an_answer() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(bytes(100))
+    flow.server.acks()
+    flow.wait(7200)
+    for _ in range(9):
+        flow.server.keep_alive()
+        flow.wait(75)
+    (one,) = found(flow)
+    assert (one.probe, one.direction, one.times, one.heard) == (True, 1, 9, None)
+    assert one.idle is not None
+    assert round(one.idle / 1e9) == 7200
 
 
 def test_the_end_of_a_connection_that_is_only_counted() -> None:
