@@ -37,6 +37,7 @@ from sshpcap.rules import (
     server_closed_before_identification,
     several_host_keys,
     signature_of_another_algorithm,
+    ssh1_in_use,
     stalled,
     strict_kex_violation,
     terrapin_exposed,
@@ -75,6 +76,7 @@ _MODULES: Final = (
     closed_during_handshake,
     inserted_message,
     several_host_keys,
+    ssh1_in_use,
     weak_algorithms,
     terrapin_exposed,
 )
