@@ -73,6 +73,8 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
         signs = " and signs the exchange" if "signature" in spoken.kex else ""
         return f"shows its host key {shown}{signs} ({name}, {octets})"
+    if spoken.kex is not None and "signature" in spoken.kex:
+        return f"signs the exchange ({name}, {octets})"
     if name == "SSH_MSG_KEXGSS_ERROR" and "message" in fields:
         return f'reports a GSSAPI error: "{shorten(str(fields["message"]))}" ({name})'
     if "GEX_REQUEST" in name or name == "SSH_MSG_KEXGSS_GROUPREQ":
