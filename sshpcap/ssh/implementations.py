@@ -49,10 +49,10 @@ _IN_COMMENT: Final = (
 """Programs that have a number for a name, and say who they are in the comment."""
 
 _DISTRIBUTIONS: Final = (
-    (re.compile(r"Debian-\S*[+~]deb(?P<release>\d+)"), "Debian"),
+    (re.compile(r"Debian-\S*[+~]deb(?P<release>\d+)\S*"), "Debian"),
     (re.compile(r"Debian-\S+"), "Debian"),
     (re.compile(r"Ubuntu-\S+"), "Ubuntu"),
-    (re.compile(r"Raspbian-\S*[+~]deb(?P<release>\d+)"), "Raspbian"),
+    (re.compile(r"Raspbian-\S*[+~]deb(?P<release>\d+)\S*"), "Raspbian"),
     (re.compile(r"Raspbian-\S+"), "Raspbian"),
     (re.compile(r"FreeBSD-\d+"), "FreeBSD"),
     (re.compile(r"NetBSD\S*"), "NetBSD"),
