@@ -163,7 +163,7 @@ def _identification(spoken: Spoken | None) -> Identification | None:
     if spoken is None or spoken.identification is None:
         return None
     line = spoken.identification
-    implementation, version = implementations.recognise(line.software)
+    implementation, version = implementations.recognise(line.software, line.comment)
     return Identification(
         raw=line.raw,
         text=printable(line.raw),
@@ -175,6 +175,7 @@ def _identification(spoken: Spoken | None) -> Identification | None:
         frame=spoken.frame,
         time=spoken.time,
         line_end=line.line_end,
+        distribution=implementations.distribution(line.comment),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
-from sshpcap.ssh import kex, messages, numbers, preamble
+from sshpcap.ssh import kex, messages, numbers, preamble, ssh1
 from sshpcap.ssh.cut import Cutter, State, Unit
 from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
@@ -132,7 +132,41 @@ def listen(recorder: Recorder, ports: frozenset[int]) -> Dialogue:
         )
         for direction, voice in enumerate(voices)
     ]
+    if _speak_ssh1(named[client], named[1 - client]):
+        named = [_as_ssh1(voice) for voice in named]
     return Dialogue((named[0], named[1]), client, roles_from, negotiation)
+
+
+def _speak_ssh1(client: Voice, server: Voice) -> bool:
+    versions = [
+        voice.identification.identification.protocol_version
+        if voice.identification and voice.identification.identification
+        else ""
+        for voice in (client, server)
+    ]
+    return ssh1.spoken_between(versions[0], versions[1])
+
+
+def _as_ssh1(voice: Voice) -> Voice:
+    """The same direction, what stands behind its identification string read as packets of SSH-1."""
+    greeting = voice.identification
+    if greeting is None:
+        return voice
+    start = greeting.unit.end
+    hole = voice.assembled.hole_in(start, len(voice.assembled.octets))
+    units = ssh1.cut(voice.assembled.octets, start, hole[0] if hole else None)
+    spoken = list(voice.spoken[: voice.spoken.index(greeting) + 1])
+    for unit in units:
+        frame, time = voice.assembled.completed(unit.start, unit.end)
+        octets = voice.assembled.octets[unit.payload_start : unit.payload_end]
+        parsed = ssh1.parse(octets)
+        malformed = parsed.value if isinstance(parsed.value, Malformed) else None
+        frames = voice.assembled.frames_of(unit.start, unit.end)
+        spoken.append(
+            Spoken(greeting.direction, unit, octets, frames, frame, Timestamp(time), parsed=parsed, malformed=malformed)
+        )
+    end = units[-1].end if units else start
+    return voice._replace(spoken=tuple(spoken), state=State.SSH1, problem=None, cut_to=end, wanted=0)
 
 
 def _voice(recorder: Recorder, direction: int) -> Voice:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
 from sshpcap.model import STAGES, Awaited, Coverage, Duration, Outcome, Stage, Timestamp, Who
-from sshpcap.ssh import kex, numbers, plain_text
+from sshpcap.ssh import kex, numbers, plain_text, ssh1
 from sshpcap.ssh.cut import State
 from sshpcap.tcp.attribution import Ending, opened
 from sshpcap.tcp.recorder import Recorder
@@ -29,6 +29,9 @@ def milestones(recorder: Recorder, dialogue: Dialogue, one_sided: Who | None) ->
         stage = _stage_of(spoken)
         if stage is not None:
             found.setdefault(stage, spoken.frame)
+    after = _encrypted_ssh1(dialogue)
+    if after is not None:
+        found["encrypted"] = after
     new_keys = [voice.first(numbers.NEWKEYS) for voice in dialogue.voices]
     both = [spoken.frame for spoken in new_keys if spoken is not None]
     if len(both) == 2:
@@ -44,6 +47,15 @@ def milestones(recorder: Recorder, dialogue: Dialogue, one_sided: Who | None) ->
     return tuple(Milestone(stage, found[stage]) for stage in STAGES if stage in found)
 
 
+def _encrypted_ssh1(dialogue: Dialogue) -> int | None:
+    """SSH-1: the server's first octets behind its keys, once the client has sent the session key, are encrypted."""
+    server = dialogue.server_voice
+    sent = any(s.parsed and s.parsed.name == ssh1.SESSION_KEY for s in dialogue.client_voice.spoken)
+    if not sent or server.state is not State.SSH1 or not server.rest:
+        return None
+    return server.assembled.completed(server.cut_to, server.cut_to + 1)[0]
+
+
 def stage_until(reached: tuple[Milestone, ...], frame: int | None) -> Stage:
     """The furthest stage reached by a frame (None: by the end)."""
     stages = [m.stage for m in reached if frame is None or m.frame <= frame]
@@ -55,6 +67,8 @@ def _stage_of(spoken: Spoken) -> Stage | None:
         return "identification"
     if spoken.parsed is None:
         return None
+    if spoken.parsed.name.startswith("SSH1"):
+        return {ssh1.PUBLIC_KEY: "kexinit", ssh1.SESSION_KEY: "kex"}.get(spoken.parsed.name)  # type: ignore[return-value]
     number = spoken.parsed.number
     if number == numbers.KEXINIT and spoken.malformed is None:
         return "kexinit"
@@ -135,6 +149,11 @@ def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
     for who, voice in _sides(client, server):
         if voice.identification is None and not any(s.parsed for s in voice.spoken):
             return who, "its identification string"
+    if client.state is State.SSH1 and server.state is State.SSH1:
+        named = {s.parsed.name for voice in (client, server) for s in voice.spoken if s.parsed}
+        if ssh1.PUBLIC_KEY not in named:
+            return "server", f"its keys ({ssh1.PUBLIC_KEY})"
+        return ("server", "its consent") if ssh1.SESSION_KEY in named else ("client", ssh1.SESSION_KEY)
     missing = [who for who, voice in _sides(client, server) if voice.first(numbers.KEXINIT) is None]
     if len(missing) == 2:
         return None, "SSH_MSG_KEXINIT of either side"

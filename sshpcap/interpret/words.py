@@ -56,6 +56,8 @@ def _identification(spoken: Spoken) -> str:
 def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -> str:
     fields = spoken.parsed.fields if spoken.parsed else {}
     octets = f"{spoken.unit.end - spoken.unit.start:,} octets"
+    if name.startswith("SSH1"):
+        return _ssh1(name, fields)
     if number == numbers.KEXINIT:
         more = ", and a guessed key exchange packet follows" if fields.get("first_kex_packet_follows") else ""
         return f"proposes algorithms ({name}, {octets}){more}"
@@ -73,6 +75,8 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         shown = f"{host_key.type} {host_key.sha256}" if host_key else "unreadable"
         signs = " and signs the exchange" if "signature" in spoken.kex else ""
         return f"shows its host key {shown}{signs} ({name}, {octets})"
+    if spoken.kex is not None and "signature" in spoken.kex:
+        return f"signs the exchange ({name}, {octets})"
     if name == "SSH_MSG_KEXGSS_ERROR" and "message" in fields:
         return f'reports a GSSAPI error: "{shorten(str(fields["message"]))}" ({name})'
     if "GEX_REQUEST" in name or name == "SSH_MSG_KEXGSS_GROUPREQ":
@@ -94,3 +98,16 @@ def _sizes(fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
     if "min" in fields:
         return f"{fields['min']} to {fields['max']} bits, best {fields['n']}"
     return f"{fields.get('n')} bits"
+
+
+def _ssh1(name: str, fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
+    if "host_key_bits" in fields:
+        return (
+            f"shows its host key of {fields['host_key_bits']} bits {fields['host_key_md5']} and a server key of"
+            f" {fields['server_key_bits']} bits ({name})"
+        )
+    if "cipher" in fields:
+        return f"takes {fields['cipher']} and sends the session key ({name}); from here on it encrypts"
+    if "description" in fields:
+        return f'says: "{shorten(str(fields["description"]))}" ({name})'
+    return f"sends {name}"

@@ -22,6 +22,8 @@ class Identification(Value, frozen=True):
     frame: int
     time: Timestamp
     line_end: Literal["crlf", "lf"]
+    distribution: str | None = None
+    """Whose build it is and its patch level, where the comment tells."""
 
 
 class KexInit(Value, frozen=True):

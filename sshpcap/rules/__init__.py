@@ -77,6 +77,7 @@ from sshpcap.rules import (
     slow_authentication,
     slow_handshake,
     smtp_or_ftp_server,
+    ssh1_in_use,
     ssh1_only_client,
     ssh1_only_server,
     stalled,
@@ -170,6 +171,7 @@ _MODULES: Final = (
     closed_during_handshake,
     closed_during_login,
     inserted_message,
+    ssh1_in_use,
     weak_algorithms,
     terrapin_exposed,
 )

@@ -7,6 +7,7 @@ from sshpcap.model import KexInit, Party, Remedy, Session, Who
 from sshpcap.rules.base import listed
 from sshpcap.ssh import abilities
 from sshpcap.ssh.algorithms import Kind, rating, weakness
+from sshpcap.ssh.defaults import clients_of
 from sshpcap.ssh.least_change import KIND_OF, Change, applied, key_family, least_change
 from sshpcap.ssh.negotiate import real_methods
 
@@ -96,7 +97,7 @@ def _names(change: Change) -> str:
     return " and ".join(name for _, name in change.additions)
 
 
-def _risk(change: Change) -> str:
+def _risk(change: Change, program: str | None) -> str:
     """What the change costs."""
     against = [f"{name} is {words}" for kind, name in change.additions if (words := weakness(kind, name))]
     if "ssh-rsa" in [name for _, name in change.additions] and change.side == "client":
@@ -108,6 +109,8 @@ def _risk(change: Change) -> str:
         return "; ".join(against) + "; better upgrade the client"
     if against:
         return "; ".join(against) + "; for this one host only, and until the other side is upgraded"
+    if program == "Dropbear":
+        return "none: nothing weak is added; but it takes a new build"
     if not change.certain:
         return "works only if the program has what is to be added, which the capture does not show"
     return "none: nothing weak is added"
@@ -115,7 +118,7 @@ def _risk(change: Change) -> str:
 
 def _client(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     program, version = _program(party)
-    names, risk = _names(change), _risk(change)
+    names, risk = _names(change), _risk(change, program)
     place = session.server.address
     port = session.server.port
     if program in _OPENSSH:
@@ -143,7 +146,7 @@ def _client(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
 
 def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     program, version = _program(party)
-    names, risk = _names(change), _risk(change)
+    names, risk = _names(change), _risk(change, program)
     keys = {key_family(name) for name in party.kexinit.server_host_key_algorithms} if party.kexinit else set()
     wanted = [key_family(name) for kind, name in change.additions if kind == "host_key"]
     new_keys = [family for family in wanted if family and family not in keys]
@@ -246,4 +249,9 @@ def _nothing(session: Session, side: Who, party: Party) -> Remedy:
         if removed:
             old, last = removed[0]
             action += f" (the last OpenSSH release with {old} was {last})"
+    if side == "client" and session.server.kexinit is not None:
+        others = [m.default for m in clients_of(session.server.kexinit) if m.negotiation.agreed]
+        programs = {one.program: f"{one.program} {one.release}" for one in others}
+        if programs:
+            action += f". With their default settings these can connect: {listed(tuple(programs.values()))}"
     return Remedy(side=side, action=action)

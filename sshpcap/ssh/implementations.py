@@ -30,15 +30,54 @@ _ROWS: Final = tuple(
         (r"APACHE-SSHD-(?P<version>[\w.]+)", "Apache MINA SSHD"),
         (r"Twisted(?:_(?P<version>[\w.]+))?", "Twisted Conch"),
         (r"HUAWEI-(?P<version>[\w.]+)", "Huawei VRP"),
+        (r"Sun_SSH_(?P<version>[\w.]+)", "Sun SSH"),
+        (r"Comware-(?P<version>[\w.]+)", "HPE Comware"),
+        (r"mpSSH_(?P<version>[\w.]+)", "HPE iLO"),
+        (r"RomSShell_(?P<version>[\w.]+)", "RomSShell"),
+        (r"NetScreen", "Juniper ScreenOS"),
+        (r"Renci\.SshNet\.SshClient\.(?P<version>[\w.]+)", "SSH.NET"),
+        (r"phpseclib_(?P<version>[\w.]+)", "phpseclib"),
+        (r"WeOnlyDo[- ](?P<version>[\w.]+)", "WeOnlyDo"),
+        (r"AWS_SFTP_(?P<version>[\w.]+)", "AWS Transfer Family"),
     )
+)
+_IN_COMMENT: Final = (
+    (re.compile(r"FlowSsh: Bitvise SSH Server(?: \([^)]*\))?(?: (?P<version>[\d.]+))?"), "Bitvise SSH Server"),
+    (re.compile(r"FlowSsh: Bitvise SSH Client(?: \([^)]*\))?(?: (?P<version>[\d.]+))?"), "Bitvise SSH Client"),
+    (re.compile(r"SSH Tectia (?:Server|Client)"), "Tectia"),
+    (re.compile(r"SSH Secure Shell"), "SSH Secure Shell"),
+)
+"""Programs that have a number for a name, and say who they are in the comment."""
+
+_DISTRIBUTIONS: Final = (
+    (re.compile(r"Debian-\S*[+~]deb(?P<release>\d+)\S*"), "Debian"),
+    (re.compile(r"Debian-\S+"), "Debian"),
+    (re.compile(r"Ubuntu-\S+"), "Ubuntu"),
+    (re.compile(r"Raspbian-\S*[+~]deb(?P<release>\d+)\S*"), "Raspbian"),
+    (re.compile(r"Raspbian-\S+"), "Raspbian"),
+    (re.compile(r"FreeBSD-\d+"), "FreeBSD"),
+    (re.compile(r"NetBSD\S*"), "NetBSD"),
 )
 
 
 @lru_cache(256)
-def recognise(software: str) -> tuple[str | None, str | None]:
+def recognise(software: str, comment: str | None = None) -> tuple[str | None, str | None]:
     """Name and version of the program that a software field (RFC 4253 §4.2) names, each None where unknown."""
+    for pattern, name in _IN_COMMENT if comment else ():
+        if found := pattern.match(comment or ""):
+            return name, found.groupdict().get("version") or software
     for pattern, name in _ROWS:
         match = pattern.match(software)
         if match:
             return name, match.groupdict().get("version")
     return None, None
+
+
+def distribution(comment: str | None) -> str | None:
+    """Whose build it is, and its patch level: "Debian 12 (2+deb12u10)"; None where the comment does not tell."""
+    for pattern, name in _DISTRIBUTIONS:
+        if found := pattern.match(comment or ""):
+            release = found.groupdict().get("release")
+            level = found[0].partition("-")[2]
+            return " ".join(part for part in (name, release, f"({level})" if level else "") if part)
+    return None

@@ -739,4 +739,24 @@ PATHS = (
     ),
 )
 
-CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS, *before_newkeys.CASES)
+KEY_EXCHANGES = tuple(
+    Case(
+        f"kex-{name}",
+        f"A key exchange of its own kind: {method}",
+        f"An asyncssh server offers only {method}; {client} logs in and runs `true`.",
+        lambda scene, client=client, method=method: scene.meet(  # type: ignore[misc]
+            run.asyncssh_server(scene, method),
+            run.plink(scene) if client == "plink" else run.library_client(scene, client),
+        ),
+        ended("encrypted", "encrypted", EITHER, CLOSED, None),
+    )
+    for name, client, method in (
+        ("rsa2048-plink", "plink", "rsa2048-sha256"),
+        ("curve448-plink", "plink", "curve448-sha512"),
+        ("group-exchange-plink", "plink", "diffie-hellman-group-exchange-sha256"),
+        ("group15-plink", "plink", "diffie-hellman-group15-sha512"),
+        ("mlkem1024nistp384-asyncssh", "asyncssh", "mlkem1024nistp384-sha384"),
+    )
+)
+
+CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS, *before_newkeys.CASES, *KEY_EXCHANGES)

@@ -6,6 +6,7 @@ Clients log in with the user's key and run `true`, unless a case says otherwise.
 import functools
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -115,6 +116,13 @@ def paramiko_server(scene: Scene, method: str, when: str, *moduli: str) -> Progr
 def full_asyncssh_server(scene: Scene) -> Program:
     """A server made with asyncssh that says it has too many connections."""
     return _python("asyncssh_server.py", str(PORT), f"{scene.home}/ssh_host_ed25519_key", module="asyncssh")
+
+
+def asyncssh_server(scene: Scene, method: str) -> Program:
+    """A server made with asyncssh that offers one key exchange method and lets everybody in."""
+    options = json.dumps({"kex_algs": [method]})
+    words = (f"{scene.home}/ssh_host_ed25519_key", options)
+    return _python("chosen_server.py", str(PORT), *words, module="asyncssh")
 
 
 def http_server(scene: Scene) -> Program:

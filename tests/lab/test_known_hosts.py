@@ -9,7 +9,9 @@ import pytest
 
 from sshpcap.model import Timestamp
 from sshpcap.ssh.known_hosts import KnownHosts, read_known_hosts
+from sshpcap.ssh.putty_hosts import read_putty
 from tests.lab.programs import missing
+from tests.ssh.test_known_hosts import putty_row
 from tests.support.keys import certify, hashed, make_key, public, shown
 
 _REASON = missing()
@@ -119,3 +121,34 @@ def test_a_real_ssh_says_the_same(keys: Path, tmp_path: Path, name: str, form: s
     assert verdict.status == said(printed), printed
     if verdict.status == "changed":
         assert f"{known}:{verdict.line}" in printed
+
+
+PUTTY = {
+    # name: (type and place of the row, whose key it is, key the server shows)
+    "match": ("22:host.example.org", "one", "one"),
+    "match, rsa": ("22:host.example.org", "rsa", "rsa"),
+    "changed": ("22:host.example.org", "two", "one"),
+    "unknown, another port": ("2222:host.example.org", "one", "one"),
+    "unknown, another name": ("22:other.example.org", "one", "one"),
+    "unknown, another type": ("22:host.example.org", "rsa", "one"),
+}
+
+
+@pytest.mark.parametrize("name", PUTTY)
+def test_a_real_plink_says_the_same(keys: Path, tmp_path: Path, name: str) -> None:
+    place, known, key = PUTTY[name]
+    kind, numbers = putty_row(keys, known)
+    text = f"{kind}@{place} {numbers}\n"
+    (tmp_path / ".putty").mkdir()
+    (tmp_path / ".putty" / "sshhostkeys").write_text(text)
+    proxy = " ".join(["unshare", "-m", "sh", "-ec", f"'{_DRESS}'", "sh", "-h", str(keys / key)])
+    argv = ["plink", "-batch", "-ssh", "-proxycmd", proxy, "-pw", "wrong", "nobody@host.example.org", "true"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment, cwd=tmp_path)
+    said_by_plink = next(
+        (verdict for words, verdict in (("POTENTIAL SECURITY BREACH", "changed"), ("is not cached", "unknown"),
+         ("denied", "match"), ("supported authentication methods", "match")) if words in done.stderr), done.stderr,
+    )  # fmt: skip
+    hosts = KnownHosts(read_putty(text, "sshhostkeys"), {"192.0.2.7": ("host.example.org",)})
+    verdict = hosts.verdict("192.0.2.7", 22, shown(keys, key), Timestamp(time.time_ns()))
+    assert verdict.status == said_by_plink, done.stderr

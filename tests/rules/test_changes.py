@@ -97,6 +97,13 @@ def test_nothing_to_set(client: str, theirs: dict[str, str], words: str) -> None
     assert remedy.command is None
 
 
+def test_other_programs_that_can_are_named() -> None:
+    (remedy,) = [r for r in remedies("paramiko_5.1.0", theirs=GROUP14) if r.side == "client"]
+    assert "With their default settings these can connect:" in remedy.action
+    assert "PuTTY 0.78" in remedy.action
+    assert "paramiko" not in remedy.action.partition("can connect:")[2]
+
+
 @pytest.mark.parametrize(
     "client, command",
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sshpcap.ssh.implementations import recognise
+from sshpcap.ssh.implementations import distribution, recognise
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,38 @@ from sshpcap.ssh.implementations import recognise
 )
 def test_recognise(software: str, name: str | None, version: str | None) -> None:
     assert recognise(software) == (name, version)
+
+
+@pytest.mark.parametrize(
+    "software, comment, name, version",
+    [
+        ("9.99", "FlowSsh: Bitvise SSH Server (WinSSHD) 9.99: free only for personal non-commercial use",
+         "Bitvise SSH Server", "9.99"),
+        ("8.49", "FlowSsh: Bitvise SSH Client (Tnlr) 8.49", "Bitvise SSH Client", "8.49"),
+        ("6.4.17.95", "SSH Tectia Server", "Tectia", "6.4.17.95"),
+        ("3.2.9", "SSH Secure Shell", "SSH Secure Shell", "3.2.9"),
+        ("OpenSSH_9.2p1", "Debian-2+deb12u10", "OpenSSH", "9.2p1"),
+        ("OpenSSH_9.2p1", None, "OpenSSH", "9.2p1"),
+    ],
+)  # fmt: skip
+def test_who_says_it_in_the_comment(software: str, comment: str | None, name: str, version: str) -> None:
+    assert recognise(software, comment) == (name, version)
+
+
+@pytest.mark.parametrize(
+    "comment, told",
+    [
+        ("Debian-2+deb12u10", "Debian 12 (2+deb12u10)"),
+        ("Debian-10+deb9u7", "Debian 9 (10+deb9u7)"),
+        ("Debian-14", "Debian (14)"),
+        ("Ubuntu-3ubuntu13.5", "Ubuntu (3ubuntu13.5)"),
+        ("Raspbian-10+deb10u2", "Raspbian 10 (10+deb10u2)"),
+        ("FreeBSD-20240701", "FreeBSD (20240701)"),
+        ("NetBSD_Secure_Shell-20231220", "NetBSD (20231220)"),
+        ("lsh - a GNU ssh", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_distribution(comment: str | None, told: str | None) -> None:
+    assert distribution(comment) == told
