@@ -16,10 +16,12 @@ from sshpcap.cli.common import (
     OUTPUT,
     PORTS,
     TIME,
+    anonymous,
     encoding,
     every_frame,
     finish,
     output_to,
+    pseudonyms,
     read,
     refuse_pipe,
     wants_color,
@@ -29,6 +31,7 @@ from sshpcap.cli.common import (
 from sshpcap.cli.known import address, read_known
 
 if TYPE_CHECKING:
+    from sshpcap.anonymize import Results
     from sshpcap.model import Report, Session, TimelineEntry
     from sshpcap.report.clock import TimeMode
     from sshpcap.report.view import Options
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     metavar="ADDRESS=NAME",
     help="Users call this address NAME: the name to look up in known_hosts; repeatable.",
 )
+@anonymous
 @NO_COLOR
 def analyze(
     captures: tuple[str, ...],
@@ -101,6 +105,10 @@ def analyze(
     client_said: str | None,
     known_hosts: tuple[str, ...],
     names: tuple[str, ...],
+    anonymize: bool,
+    anonymize_ports: bool,
+    anonymize_keys: bool,
+    key_file: str | None,
     no_color: bool,
 ) -> None:
     """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
@@ -112,12 +120,13 @@ def analyze(
 
     if verbose:
         refuse_pipe(captures)
+    hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
                       time=time, summary=summary)  # fmt: skip
     known = read_known(known_hosts, names)
     with output_to(output, form) as out:
         options = options._replace(width=wide(out, form))
-        page = _Page(out, form, options, color=output is None and wants_color(out, no_color))
+        page = _Page(out, form, options, color=output is None and wants_color(out, no_color), hidden=hidden)
         streams = not summary and _streams(captures, form, connections)
         report = read(captures, ports, page.ended if streams else None, known)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
@@ -134,11 +143,12 @@ def analyze(
 class _Page:
     """Writes a report in the format that was asked for, at once or as connections end."""
 
-    def __init__(self, out: IO[str], form: str, options: "Options", *, color: bool) -> None:
+    def __init__(self, out: IO[str], form: str, options: "Options", *, color: bool, hidden: "Results | None") -> None:
         self._out = out
         self._form = form
         self._options = options
         self._color = color
+        self._hidden = hidden
         self._told: list[Session] = []
 
     def ended(self, session: "Session") -> None:
@@ -149,6 +159,8 @@ class _Page:
         self._told.append(session)
         if not select((session,), self._options):
             return
+        if self._hidden is not None:
+            session = self._hidden.session(session)
         if self._form == "ndjson":
             self._out.write(machine.line(session))
         else:
@@ -162,11 +174,18 @@ class _Page:
     def whole(self, report: "Report", minor: "dict[int, tuple[TimelineEntry, ...]]") -> None:
         """Show the report, with `minor` rows in its timelines; what was shown before is not told again."""
         from sshpcap.report import FORMATS
+        from sshpcap.report.view import select
 
         self._options = self._options._replace(minor=minor)
+        told = frozenset(session.index for session in self._told)
+        if self._hidden is not None:
+            if self._options.hosts:  # the addresses that were asked for are the true ones
+                report = msgspec.structs.replace(report, sessions=select(report.sessions, self._options))
+                self._options = self._options._replace(hosts=frozenset())
+            report = self._hidden.report(report)
         if self._form != "text":
-            left = [session for session in report.sessions if session not in self._told]
-            chosen = msgspec.structs.replace(report, sessions=tuple(left)) if self._told else report
+            left = [session for session in report.sessions if session.index not in told]
+            chosen = msgspec.structs.replace(report, sessions=tuple(left)) if told else report
             if self._form == "json" and isinstance(self._out, TextIOWrapper):
                 from sshpcap.report import machine
 
@@ -177,7 +196,6 @@ class _Page:
             return
         from sshpcap.report import terminal
 
-        told = frozenset(session.index for session in self._told)
         self._out.write(
             terminal.render(report, self._options._replace(told=told), width=width(self._out), color=self._color,
                             encoding=encoding(self._out))

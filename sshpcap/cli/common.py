@@ -11,6 +11,7 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
+    from sshpcap.anonymize import Results
     from sshpcap.model import Report, Session, TimelineEntry
     from sshpcap.report.view import Options
     from sshpcap.ssh.known_hosts import KnownHosts
@@ -21,6 +22,7 @@ EXIT_INTERNAL: Final = 70
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EMAIL_COLUMNS: Final = 76
+_SHORTEST_KEY: Final = 16
 _PROGRESS_BYTES: Final = 64 << 20
 
 CAPTURES: Final = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE…")
@@ -38,6 +40,45 @@ TIME: Final = click.option(
 NO_COLOR: Final = click.option(
     "--no-color", is_flag=True, help="No colours (NO_COLOR in the environment does the same)."
 )
+
+
+def anonymous(command: Any) -> Any:
+    """The options for output that may be shared, the same for every command that has them."""
+    options = (
+        click.option("--anonymize", is_flag=True, help="Replace addresses, banner comments, host names and MACs by "
+                     "pseudonyms."),
+        click.option("--anonymize-ports", is_flag=True, help="The same, and ports above 1023."),
+        click.option("--anonymize-keys", is_flag=True, help="The same, and host keys."),
+        click.option("--key-file", metavar="FILE", help="The key of the pseudonyms, made where there is none: the same "
+                     "key gives the same ones. Without it the key is thrown away."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def pseudonyms(anonymize: bool, ports: bool, keys: bool, key_file: str | None) -> "Results | None":
+    """What makes results anonymous, where that is asked for. The key file is made for its owner alone."""
+    if not (anonymize or ports or keys):
+        if key_file is not None:
+            raise click.UsageError("--key-file needs --anonymize")
+        return None
+    from sshpcap.anonymize import Pseudonyms, Results, new_key
+
+    key = new_key()
+    if key_file is not None:
+        try:
+            try:
+                with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                    file.write(key.hex() + "\n")
+            except FileExistsError:
+                with open(key_file) as file:
+                    key = bytes.fromhex(file.read(4096))
+        except (OSError, ValueError) as error:
+            raise click.FileError(key_file, hint=str(error)) from None
+        if len(key) < _SHORTEST_KEY:
+            raise click.FileError(key_file, hint="this is no key")
+    return Results(Pseudonyms(key, ports=ports, keys=keys))
 
 
 def read(

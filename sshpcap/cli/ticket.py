@@ -10,9 +10,21 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from sshpcap.cli.common import CAPTURES, CONTEXT, PORTS, TIME, every_frame, finish, read, refuse_pipe
+from sshpcap.cli.common import (
+    CAPTURES,
+    CONTEXT,
+    PORTS,
+    TIME,
+    anonymous,
+    every_frame,
+    finish,
+    pseudonyms,
+    read,
+    refuse_pipe,
+)
 
 if TYPE_CHECKING:
+    from sshpcap.anonymize import Results
     from sshpcap.model import Report
     from sshpcap.report.clock import TimeMode
     from sshpcap.report.view import Options
@@ -28,8 +40,17 @@ _NO_DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same bundle has the same octets
 @click.option("-c", "--connection", "connections", multiple=True, type=click.IntRange(1), metavar="N",
               help="Only connection N; repeatable.")  # fmt: skip
 @TIME
+@anonymous
 def ticket(
-    captures: tuple[str, ...], output: str, ports: tuple[int, ...], connections: tuple[int, ...], time: "TimeMode"
+    captures: tuple[str, ...],
+    output: str,
+    ports: tuple[int, ...],
+    connections: tuple[int, ...],
+    time: "TimeMode",
+    anonymize: bool,
+    anonymize_ports: bool,
+    anonymize_keys: bool,
+    key_file: str | None,
 ) -> None:
     """Make a bundle for a ticket: reports, timelines, the frames that matter, and what is still missing.
 
@@ -41,12 +62,13 @@ def ticket(
     refuse_pipe(captures)
     if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
         raise click.UsageError(f"{output} is there already")
+    hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     report = read(captures, ports, None)
     missing = sorted(set(connections) - {session.index for session in report.sessions})
     if missing:
         raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
     options = Options(connections=frozenset(connections), time=time, width=_WIDTH)
-    files = contents(report, captures, options, output)
+    files = contents(report, captures, options, output, hidden)
     try:
         _write(files, output)
     except OSError as error:
@@ -55,7 +77,9 @@ def ticket(
     finish(report, None)
 
 
-def contents(report: "Report", captures: tuple[str, ...], options: "Options", output: str) -> dict[str, bytes]:
+def contents(
+    report: "Report", captures: tuple[str, ...], options: "Options", output: str, hidden: "Results | None" = None
+) -> dict[str, bytes]:
     """The files of a bundle by name. Paths are left out of it: only the names of the files are shown."""
     from sshpcap.cli.slice import write
     from sshpcap.report import FORMATS, plain
@@ -65,21 +89,21 @@ def contents(report: "Report", captures: tuple[str, ...], options: "Options", ou
     named = tuple(msgspec.structs.replace(capture, path=os.path.basename(capture.path)) for capture in report.captures)
     shown = msgspec.structs.replace(report, captures=named)
     slice_file = io.BytesIO()
-    write(shown, captures, options.connections, slice_file)
+    write(shown, captures, options.connections, slice_file, hidden)
     every = options._replace(minor=every_frame(captures, report, options))
-    words = [
-        "sshpcap",
-        "ticket",
-        *(os.path.basename(path.rstrip("/")) for path in captures),
-        "-o",
-        os.path.basename(output),
-    ]
-    for number in sorted(options.connections):
-        words += ["--connection", str(number)]
+    names = {path: os.path.basename(path.rstrip("/")) for path in (*captures, *_files(captures))}
+    words: list[str] = []
+    if hidden is not None:
+        shown = hidden.report(shown)
+        names = {path: hidden.file(name) for path, name in names.items()}
+        more = ["--anonymize-ports"] * hidden.names.ports + ["--anonymize-keys"] * hidden.names.keys
+        words = ["--anonymize", *more]
+    words += [part for number in sorted(options.connections) for part in ("--connection", str(number))]
+    target = os.path.basename(output.rstrip("/")) if hidden is None else "OUTPUT"
     page = bundle_page(
         checklist(shown, options),
-        command=shlex.join(words),
-        originals=[(os.path.basename(path), *_checksum(path)) for path in _files(captures)],
+        command=shlex.join(["sshpcap", "ticket", *(names[path] for path in captures), "-o", target, *words]),
+        originals=[(names[path], *_checksum(path)) for path in _files(captures)],
     )
     return {
         "report.html": FORMATS["html"](shown, options).encode(),

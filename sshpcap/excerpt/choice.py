@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from sshpcap import limits
 from sshpcap.excerpt.again import Found, endpoint
-from sshpcap.frames import ACK, FIN, RST, SYN, Segment
+from sshpcap.excerpt.streams import Streams
+from sshpcap.frames import FIN, RST, SYN, Segment
 from sshpcap.model import Session, Who
 from sshpcap.net.layers import layers
-from sshpcap.tcp.sequence import unwrap
 
 _NEWKEYS: Final = 21
 _CONTROL: Final = SYN | FIN | RST
@@ -27,14 +27,16 @@ class Choice(NamedTuple):
     comments: tuple[str, ...]
 
 
-class _Side:
-    """One direction: where its clear part ends, in the stream and in sequence numbers."""
+class Excerpted(NamedTuple):
+    """A frame as it is written."""
 
-    def __init__(self, clear: int | None) -> None:
-        self.clear = clear
-        """Offset behind NEWKEYS; None where the side never sent it."""
-        self.origin: int | None = None
-        self.sent = 0
+    octets: bytes
+    original: int
+    """Octets it had on the link."""
+    link_type: int
+    time: int
+    interface: int
+    comments: tuple[str, ...]
 
 
 class _Plan:
@@ -43,10 +45,19 @@ class _Plan:
     def __init__(self, session: Session) -> None:
         self.encrypted = 0
         """Frames of the encrypted part that were kept."""
-        self.comments = _comments(session)
+        self.comments = comments_of(session)
         self.named = {*self.comments, *_last_frames(session)}
-        self.sides = {"client": _Side(_clear_end(session, "client")), "server": _Side(_clear_end(session, "server"))}
-        self.client = endpoint(session.client)
+        self.streams = Streams()
+        self.clear = {
+            endpoint(session.client): _clear_end(session, "client"),
+            endpoint(session.server): _clear_end(session, "server"),
+        }
+        """Where the clear part of each side ends; None where it never does."""
+
+    @property
+    def settled(self) -> bool:
+        """Both sides are past their NEWKEYS."""
+        return all(end is not None and self.streams.sent(side) >= end for side, end in self.clear.items())
 
 
 def choose(found: Iterator[Found]) -> Iterator[tuple[Found, Choice]]:
@@ -66,10 +77,10 @@ def _choose(one: Found, plan: _Plan) -> Choice | None:
     if not isinstance(one.carries, Segment):
         return Choice(len(one.octets), comments)
     segment = one.carries
-    kept = _clear_octets(segment, plan, "client" if segment.source == plan.client else "server")
+    start, end = plan.streams.offset(segment), plan.clear.get(segment.source)
+    kept = segment.length if end is None else max(0, min(segment.length, end - start))
     if kept == segment.length:
-        settled = all(side.clear is not None and side.sent >= side.clear for side in plan.sides.values())
-        if not settled or segment.flags & _CONTROL:
+        if not plan.settled or segment.flags & _CONTROL:
             return Choice(len(one.octets), comments)
         captured = len(one.octets)
     else:
@@ -82,22 +93,6 @@ def _choose(one: Found, plan: _Plan) -> Choice | None:
         if plan.encrypted > limits.SLICED_FRAMES:
             return None
     return Choice(captured, comments)
-
-
-def _clear_octets(segment: Segment, plan: _Plan, sender: Who) -> int:
-    """How many payload octets of a segment belong to the clear part."""
-    mine, other = plan.sides[sender], plan.sides["server" if sender == "client" else "client"]
-    if segment.flags & SYN:
-        mine.origin, mine.sent = (segment.seq + 1) & 0xFFFFFFFF, 0
-        if segment.flags & ACK and other.origin is None:
-            other.origin = segment.ack
-    elif mine.origin is None and not segment.flags & RST:
-        mine.origin = segment.seq
-    if mine.clear is None or not segment.length:
-        return segment.length
-    start = unwrap((segment.seq + (segment.flags >> 1 & 1)) & 0xFFFFFFFF, mine.origin or 0, mine.sent)
-    mine.sent = max(mine.sent, start + segment.length)
-    return max(0, min(segment.length, mine.clear - start))
 
 
 def _clear_end(session: Session, side: Who) -> int | None:
@@ -120,7 +115,7 @@ def _last_frames(session: Session) -> Iterator[int]:
         yield session.close.frame
 
 
-def _comments(session: Session) -> dict[int, list[str]]:
+def comments_of(session: Session) -> dict[int, list[str]]:
     """What a reader should know of a frame, by its number."""
     said: dict[int, list[str]] = {}
     for entry in session.timeline:

@@ -7,7 +7,9 @@ those of Alexey Kuznetsov's patched libpcap, as Wireshark reads them. Must not k
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+import pytest
 
 Order = Literal["<", ">"]
 ORDERS: Final[tuple[Order, ...]] = ("<", ">")
@@ -21,6 +23,13 @@ MORE_CAPTURES: Final = _ROOT.parent / "shared" / "captures"
 def captures_at_hand() -> list[Path]:
     """The committed samples, and the recordings beside the checkout."""
     return sorted(SAMPLES.glob("*/capture.pcap*")) + sorted(MORE_CAPTURES.glob("*.pcap"))
+
+
+def sampled(paths: Sequence[Path], every: int = 6) -> list[Any]:
+    """For tests that look at every capture: the project's own, and some of the others; all of them with `--lab`."""
+    others = [path for path in paths if not path.is_relative_to(_ROOT)]
+    usual = set(paths) - set(others) | set(others[::every])
+    return [path if path in usual else pytest.param(path, marks=pytest.mark.lab) for path in paths]
 
 
 def name_of(path: Path) -> str:
