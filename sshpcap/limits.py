@@ -57,10 +57,18 @@ MAX_FILTER_PORTS: Final = 60
 RING_BYTES: Final = 64 << 20
 """The kernel's ring: half a second of a full Gigabit link, and the time in which nothing is lost while we are busy."""
 
-RING_BLOCK_BYTES: Final = 1 << 20
-"""A block of the ring: at full rate some 700 frames, which is enough for NumPy's fixed costs to vanish."""
+RING_BLOCK_BYTES: Final = 256 << 10
+"""A block of the ring. On a quiet link a block is handed over nearly empty, so there are many of them: the ring then
+lasts 25 s."""
 
-RING_BLOCK_MS: Final = 60
+RING_GATHER_SECONDS: Final = 0.1
+"""How long frames are let come together while less than an eighth of the ring is full."""
+
+RING_GATHER_STEPS: Final = 5
+"""How often the ring is looked at meanwhile: an eighth of it fills in 60 ms on a link of 1 Gbit/s, and in less on a
+faster one."""
+
+RING_BLOCK_MS: Final = 100
 """How long the kernel holds back a block that is not full: a person sees no delay, and a quiet link costs nothing."""
 
 PORTABLE_FRAMES: Final = 4096
@@ -84,8 +92,9 @@ LIVE_UNANSWERED_NS: Final = 75_000_000_000
 LIVE_STALLED_NS: Final = 5_000_000_000
 """A handshake that did not go on for this long is told as stalled, as in a report (`vocabulary`: stalled)."""
 
-LIVE_PASSED_OVER: Final = 100_000
-"""Endpoints remembered of connections that were let go while they were open."""
+LIVE_PASSED_OVER: Final = 10_000
+"""Endpoints remembered of connections that were let go while they were open, and of those that were told: of what still
+comes of them, nothing more is said."""
 
 LIVE_TELL_LATER: Final = 4096
 """Connections that are over and wait to be told; more are only counted. Telling one takes some 0.3 ms."""
@@ -94,7 +103,10 @@ LIVE_UNANSWERED_TOLD: Final = 32
 """SYNs without answer told in one go, of all that expire at that moment; a flood is only counted."""
 
 LIVE_TOLD_AT_ONCE: Final = 256
-"""Connections told in one go, so that the ring never waits longer than some 0.1 s."""
+"""Connections told in one go …"""
+
+LIVE_TELL_SECONDS: Final = 0.2
+"""… and the time that it may take, so that the ring does not wait for a slow disk."""
 
 LIVE_GARBAGE: Final = 50_000
 """Objects made before Python looks for cycles among the young ones: a hundred thousand connections are long-lived, and

@@ -1,5 +1,6 @@
 """`sshpcap live`: connections as they happen."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -150,7 +151,8 @@ def _with_one_thread() -> None:
     tasks = "/proc/self/task"
     asked_for = sys.argv[1:2] == ["live"] and _THREADS not in os.environ
     if asked_for and os.path.isdir(tasks) and len(os.listdir(tasks)) > 1:
-        os.execve(sys.executable, sys.orig_argv, os.environ | {_THREADS: "1"})
+        with contextlib.suppress(OSError):  # then it is seen later whether a thread has any rights
+            os.execve(sys.executable, sys.orig_argv, os.environ | {_THREADS: "1"})
 
 
 def _screen(watch: "Watch", failures: bool, color: bool) -> "Output":

@@ -105,7 +105,7 @@ class Loop:
                 moment = time.monotonic()
                 if moment - ticked >= limits.LIVE_TICK_SECONDS:
                     ticked = moment
-                    self._tell(moment, began)
+                    self._tell(moment)
                     if moment - told >= self._interval:
                         told = moment
                         self._state()
@@ -118,11 +118,13 @@ class Loop:
                 self._change(change)
             self._state()
 
-    def _tell(self, moment: float, began: float) -> None:
+    def _tell(self, moment: float) -> None:
         if not self._latest:
             return
         for change in self._watch.tick(self._latest + time.monotonic_ns() - self._read_at):
             self._change(change)
+            if time.monotonic() - moment > limits.LIVE_TELL_SECONDS:
+                break
 
     def _change(self, change: Change) -> None:
         if change.over is not None:

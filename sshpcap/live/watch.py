@@ -8,7 +8,7 @@ handshakes that go on.
 Must not know: where frames come from, where the changes go.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final, Literal, NamedTuple
@@ -95,7 +95,7 @@ class Watch(Analyzer):
         self._groups: dict[Group, OrderedDict[Pair, None]] = {group: OrderedDict() for group in GROUPS}
         self._moved: dict[Pair, None] = {}
         """Connections with new payload since the last tick."""
-        self._over: list[tuple[Connection, Reason, tuple[KeptFrame, ...]]] = []
+        self._over: deque[tuple[Connection, Reason, tuple[KeptFrame, ...]]] = deque()
         self._block: FrameBlock | None = None
 
     # --- frames in -------------------------------------------------------------------------------------------------
@@ -269,15 +269,20 @@ class Watch(Analyzer):
     # --- results out -----------------------------------------------------------------------------------------------
 
     def tick(self, now: int) -> Iterator[Change]:
-        """What is to be told at this time (nanoseconds since 1970, by the clock of the frames): call it often."""
+        """What is to be told at this time (nanoseconds since 1970, by the clock of the frames): call it often.
+
+        Who stops taking gets the rest the next time.
+        """
         self._observed_until = max(self._observed_until, now)
         self._expire()
         yield from self._updates()
         yield from self._handed_over(limits.LIVE_TOLD_AT_ONCE)
 
     def _handed_over(self, at_most: int) -> Iterator[Change]:
-        over, self._over = self._over[:at_most], self._over[at_most:]
-        for connection, reason, frames in over:
+        # One by one: whoever takes them may stop in between.
+        while self._over and at_most > 0:
+            connection, reason, frames = self._over.popleft()
+            at_most -= 1
             session = self._session(connection)
             if session is not None:
                 yield Change(session, reason, frames, self._observed_until)
