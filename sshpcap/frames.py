@@ -80,6 +80,8 @@ class Segment(NamedTuple):
     """Payload octets on the wire, from the IP header's lengths."""
     tunnel: tuple[str, ...] = ()
     """Tunnels the segment came through, the outermost first; tags are not named."""
+    unsummed: bool = False
+    """Its checksum is that of the pseudo header alone, for the card to finish: this is the machine that sent it."""
 
     @property
     def span(self) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.net.encapsulation import BY_PROTOCOL, BY_UDP_PORT, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
+from sshpcap.net.segments import unsummed
 
 Mask = npt.NDArray[np.bool_]
 UInt64s = npt.NDArray[np.uint64]
@@ -270,6 +271,7 @@ def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
     address_at, tcp_at = int(columns.address_at[place]), int(columns.tcp_at[place])
     size = 4 if columns.version[place] == 4 else 16
     payload_at = int(columns.payload_at[place])
+    length = int(columns.length[place])
     source = Endpoint(bytes(octets[address_at : address_at + size]), int(columns.source_port[place]))
     destination = Endpoint(
         bytes(octets[address_at + size : address_at + 2 * size]), int(columns.destination_port[place])
@@ -287,5 +289,10 @@ def segment(block: FrameBlock, columns: Columns, place: int) -> Segment:
         ip_id=octets[address_at - 8] << 8 | octets[address_at - 7] if size == 4 else -1,
         options=bytes(octets[tcp_at + 20 : payload_at]),
         payload=bytes(octets[payload_at : payload_at + int(columns.captured[place])]),
-        length=int(columns.length[place]),
+        length=length,
+        unsummed=unsummed(
+            source.address + destination.address,
+            payload_at - tcp_at + length,
+            octets[tcp_at + 16] << 8 | octets[tcp_at + 17],
+        ),
     )

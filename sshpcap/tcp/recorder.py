@@ -74,6 +74,8 @@ class Direction:
     """Offset behind the highest payload octet captured, or counted."""
     largest: int = 0
     """Payload octets of its longest segment."""
+    unsummed: int = 0
+    """Segments whose checksum was left to the network card."""
     ahead_frame: int | None = None
     """The last frame that brought octets which had not been sent before, or opened or closed the direction."""
     ahead_time: int = 0
@@ -277,6 +279,7 @@ class Recorder:
             self.clock_steps += 1
         self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
         mine.frames += 1
+        mine.unsummed += segment.unsummed
         if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _RECENT:
             self.tunnels.append(segment.tunnel)
         mine.last_frame, mine.last_time = segment.frame, segment.time

@@ -22,6 +22,14 @@ def test_fields() -> None:
     assert (found.options, found.payload, found.length) == (b"\x02\x04\x05\xb4", b"xyz", 76)
 
 
+@pytest.mark.parametrize(("checksum", "left"), [("fe1d", True), ("fe1c", False), ("01e2", False), ("0000", False)])
+def test_a_checksum_that_is_left_to_the_card(checksum: str, left: bool) -> None:
+    """Pseudo header: 7f00 + 0001 + 7f00 + 0002 + protocol 0006 + length 0014 = fe1d, not complemented."""
+    found = read(bytes.fromhex(f"c001 0016 00000001 00000002 5010 7210 {checksum} 0000"))
+    assert found is not None
+    assert found.unsummed is left
+
+
 def test_flags_have_the_values_of_the_rfc() -> None:
     assert (FIN, SYN, RST, PSH, ACK) == (1, 2, 4, 8, 16)
 

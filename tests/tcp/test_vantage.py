@@ -90,6 +90,26 @@ def test_the_mss_that_was_agreed_on_is_no_giant() -> None:
     assert seen(flow).confidence == "medium"
 
 
+def test_checksums_left_to_the_card() -> None:
+    flow = Flow(ttl=(64, 64))
+    flow.client.syn(unsummed=True)
+    flow.server.syn_ack()
+    flow.client.acks(unsummed=True)
+    found = seen(flow)
+    assert (found.place, found.confidence) == (CLIENT, "high")
+
+
+def test_one_such_checksum_may_be_chance_and_both_sides_are_one_machine() -> None:
+    once, both = Flow(ttl=(64, 64)), Flow(ttl=(64, 64))
+    once.client.syn(unsummed=True)
+    once.server.syn_ack()
+    for _ in range(2):
+        both.client.sends(b"x", unsummed=True)
+        both.server.sends(b"x", unsummed=True)
+    assert seen(once).place == "unknown"
+    assert seen(both).place == "unknown"
+
+
 def test_only_a_syn() -> None:
     near, far = Flow(ttl=(64, 0)), Flow(ttl=(63, 0))
     near.client.syn()
