@@ -1,4 +1,4 @@
-"""Where a capture was taken, from what only one place can show: fresh TTLs, segments that no wire carries, round trips.
+"""Where a capture was taken, from what only one place can show: fresh TTLs, unfinished checksums, giants, round trips.
 
 A pure function of a recording. It matters because a frame proves that it came by here, and no more: what the near host
 sent was sent, whether it arrived is another question. Must not know: SSH, files, results.
@@ -6,7 +6,7 @@ sent was sent, whether it arrived is another question. Must not know: SSH, files
 
 from typing import Final, Literal, NamedTuple
 
-from sshpcap.frames import ACK, RST, SYN
+from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, RST, SYN
 from sshpcap.model import Confidence
 from sshpcap.tcp.recorder import Recorder
 
@@ -14,6 +14,7 @@ Place = Literal[0, 1, "between", "unknown"]
 
 FRESH: Final = frozenset((64, 128, 255))
 """TTLs with which common systems send: no router has taken one off yet."""
+_NOT_CHANCE: Final = 2
 _DEFAULT_MSS: Final = 1460
 _LOCAL_SHARE: Final = 0.05
 """The share of the round trip that is left for the side next to the capture point."""
@@ -34,7 +35,8 @@ def vantage(recorder: Recorder, names: tuple[str, str]) -> Point:
     ttls = _by_ttl(recorder, names)
     trips = _by_round_trip(recorder, names)
     giants = _giants(recorder, names)
-    signs = [sign for sign in (ttls, trips) if sign is not None]
+    sums = _by_checksums(recorder, names)
+    signs = [sign for sign in (sums, ttls, trips) if sign is not None]
     reasoning = tuple(sentence for _, sentence in signs) + giants
     places = {place for place, _ in signs}
     if len(places) > 1:
@@ -42,8 +44,21 @@ def vantage(recorder: Recorder, names: tuple[str, str]) -> Point:
     if not places:
         return Point("unknown", "low", reasoning or ("Nothing in the frames tells where they were captured.",))
     (place,) = places
-    sure = len(signs) == 2 or (bool(giants) and place != "between")
+    sure = sums is not None or len(signs) == 2 or (bool(giants) and place != "between")
     return Point(place, "high" if sure else "medium", reasoning)
+
+
+def _by_checksums(recorder: Recorder, names: tuple[str, str]) -> tuple[Place, str] | None:
+    """A checksum that the network card was to finish is seen only in the machine that sends it."""
+    counts = [side.checksums[CHECKSUM_LEFT_OUT] for side in recorder.directions]
+    for direction in (0, 1):
+        # Both sides, where both are on one machine (containers, loopback); a single one may be chance.
+        if counts[direction] >= _NOT_CHANCE and not counts[1 - direction]:
+            return _index(direction), (
+                f"{counts[direction]} frames of the {names[direction]} have a checksum that its network card was still"
+                f" to finish: they were captured in the machine of the {names[direction]}."
+            )
+    return None
 
 
 def _by_ttl(recorder: Recorder, names: tuple[str, str]) -> tuple[Place, str] | None:

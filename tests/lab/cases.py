@@ -98,6 +98,12 @@ def reset_by_the_router(scene: Scene) -> None:
         stop(process)
 
 
+def offloaded(scene: Scene) -> None:
+    """The client leaves checksums and segmentation to its network card, as hosts do."""
+    scene.network.run("client", ["ethtool", "-K", "eth0", "tx", "on", "tso", "on", "gso", "on"])
+    scene.meet(run.sshd(scene), run.ssh(scene))
+
+
 def server_replaced(scene: Scene) -> None:
     """Two seconds after the client has come, another host takes over the server's address, as in a failover."""
     timer = threading.Timer(2.5, scene.network.replace_server)
@@ -715,6 +721,14 @@ PATHS = (
         "keep-alive with RST.",
         server_replaced,
         ended("encrypted", "encrypted", SERVER, RST, "connection-unknown-to-peer"),
+    ),
+    Case(
+        "captured-with-offload",
+        "A capture in a host that leaves checksums to its card",
+        "ssh logs in to sshd and runs `true`; the client's interface has its offloads on, so that tcpdump sees frames "
+        "before the card has finished them.",
+        offloaded,
+        done(),
     ),
     Case(
         "half-open-scan",

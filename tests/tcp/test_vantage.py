@@ -2,6 +2,7 @@
 
 import pytest
 
+from sshpcap.frames import CHECKSUM_LEFT_OUT
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.vantage import Point, vantage
 from tests.support.wireflow import SECOND, Flow
@@ -88,6 +89,26 @@ def test_the_mss_that_was_agreed_on_is_no_giant() -> None:
     flow.server.syn_ack(options=bytes.fromhex("02042300"))
     flow.client.sends(bytes(8000))
     assert seen(flow).confidence == "medium"
+
+
+def test_checksums_left_to_the_card() -> None:
+    flow = Flow(ttl=(64, 64))
+    flow.client.syn(checksum=CHECKSUM_LEFT_OUT)
+    flow.server.syn_ack()
+    flow.client.acks(checksum=CHECKSUM_LEFT_OUT)
+    found = seen(flow)
+    assert (found.place, found.confidence) == (CLIENT, "high")
+
+
+def test_one_such_checksum_may_be_chance_and_both_sides_are_one_machine() -> None:
+    once, both = Flow(ttl=(64, 64)), Flow(ttl=(64, 64))
+    once.client.syn(checksum=CHECKSUM_LEFT_OUT)
+    once.server.syn_ack()
+    for _ in range(2):
+        both.client.sends(b"x", checksum=CHECKSUM_LEFT_OUT)
+        both.server.sends(b"x", checksum=CHECKSUM_LEFT_OUT)
+    assert seen(once).place == "unknown"
+    assert seen(both).place == "unknown"
 
 
 def test_only_a_syn() -> None:
