@@ -33,6 +33,8 @@ _Method = Literal["password-like", "publickey-like"]
 _Like = Literal["shorter refusal", "too many failures"]
 
 _SERVICE_ACCEPT: Final = 1 + 4 + len("ssh-userauth")
+_FIRST_TURNS: Final = 8
+"""SSH_MSG_SERVICE_ACCEPT is among the first: only extensions (RFC 8308) and messages without meaning come before."""
 _SUCCESS: Final = 1
 _TOO_MANY: Final = 1 + 4 + 4 + len("Too many authentication failures") + 4
 """SSH_MSG_DISCONNECT of sshd at MaxAuthTries (RFC 4253 §11.1; no language)."""
@@ -122,13 +124,13 @@ def authentication(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Au
     login = _login(turns, seal, dialogue)
     if login is None or not login.asked:
         return _without_login(turns, login, dialogue, ending)
-    return _judged(login, turns, seal, dialogue, ending)
+    return _judged(login, turns, seal, dialogue, ending, steady=not recorder.clock_steps)
 
 
 def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
     """Find the requests and their answers: they begin behind SSH_MSG_SERVICE_ACCEPT."""
     server, listed, own = 1 - dialogue.client, turns.turns, turns.seals[dialogue.client]
-    for place, turn in enumerate(listed):
+    for place, turn in enumerate(listed[:_FIRST_TURNS]):
         if turn.direction != server or not place:
             continue
         found = next((n for n, part in enumerate(turn.parts) if part.octets == seal.size(_SERVICE_ACCEPT)), None)
@@ -221,9 +223,12 @@ def _empty(turns: Turns, result: _Result, confidence: Confidence, reasoning: tup
     )  # fmt: skip
 
 
-def _judged(login: _Login, turns: Turns, seal: Sealing, dialogue: Dialogue, ending: Ending) -> Authentication:
+def _judged(
+    login: _Login, turns: Turns, seal: Sealing, dialogue: Dialogue, ending: Ending, *, steady: bool
+) -> Authentication:
+    """The result; without a `steady` clock nothing is said about pauses."""
     refused = tuple(one for one in login.asked if _reading(one, login) == "refused")
-    slow = _slow(login, refused, dialogue)
+    slow = _slow(login, refused, dialogue) if steady else ()
     succeeded = login.accepted is not None
     result, confidence = _result(login, refused, turns, seal, ending)
     return Authentication(

@@ -9,6 +9,7 @@ from sshpcap.rules.base import duration, how_it_ended
 
 AT_ONCE_NS = 1_000_000_000
 """Sooner than a person reacts: a program's own decision."""
+_SHOWN = 6
 
 
 def failed_login(session: Session) -> Authentication | None:
@@ -57,9 +58,6 @@ def exchanges(login: Authentication, *readings: str) -> tuple[Evidence, ...]:
         if one.reading in readings and one.answer_frame is not None and one.delay is not None
     ]
     return tuple(found if len(found) <= _SHOWN else [*found[: _SHOWN - 1], found[-1]])
-
-
-_SHOWN = 6
 
 
 def methods(login: Authentication) -> str:

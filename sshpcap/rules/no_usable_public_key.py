@@ -68,7 +68,7 @@ def check(session: Session) -> Iterator[Finding]:
             "sshd_log": (
                 f"Connection closed by authenticating user USER {place} [preauth] / Failed publickey for USER from"
                 f" {place} ssh2 (with LogLevel VERBOSE) / Authentication refused: bad ownership or modes for directory"
-                " /home/USER"
+                " HOME"
             ),
         },
         causes=(

@@ -24,7 +24,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, with_close
+from sshpcap.rules.base import Rule, client_place, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
 
 ID = "second-factor-missing"
@@ -54,7 +54,7 @@ def check(session: Session) -> Iterator[Finding]:
             "openssh_client": (
                 'Authenticated using "publickey" with partial success. / USER@HOST: Permission denied (password).'
             ),
-            "sshd_log": "Partial publickey for USER from ADDRESS port PORT ssh2",
+            "sshd_log": f"Partial publickey for USER from {client_place(session)} ssh2",
         },
         causes=(
             "the server demands two methods (AuthenticationMethods) and the client has one",

@@ -79,8 +79,8 @@ def _by_server(session: Session, accepted: int, after: AfterLogin) -> Finding:
         expected_messages={
             "openssh_client": "client_loop: send disconnect: Broken pipe",
             "sshd_log": (
-                'bad ownership or modes for chroot directory "/home/USER" / bad ownership or modes for chroot directory'
-                ' component "/home/"'
+                'bad ownership or modes for chroot directory "DIRECTORY" / bad ownership or modes for chroot directory'
+                ' component "DIRECTORY"'
             ),
         },
         causes=(
