@@ -106,9 +106,9 @@ def _offer(slot: msgspec.Struct, side: Who) -> tuple[str, ...]:
 def _candidates(
     kind: Kind, theirs: list[tuple[str, ...]], able: Able, taken: set[str], keys: set[str | None], *, aead_first: bool
 ) -> Iterator[str]:
-    """Names to add, the best first: one that serves both directions, known to be there, safe, widely supported."""
+    """Names to add, the best first: one that serves both directions, safe, known to be there, widely supported."""
 
-    def order(name: str) -> tuple[bool, bool, bool, bool, int, bool, int]:
+    def order(name: str) -> tuple[bool, bool, bool, int, bool, bool, int]:
         known = able(name) is True
         grade = badness(kind, name) if known else max(1, badness(kind, name))
         place = WIDELY_SUPPORTED.index(name) if name in WIDELY_SUPPORTED else len(WIDELY_SUPPORTED)
@@ -117,9 +117,9 @@ def _candidates(
             name not in theirs[-1],
             "-cert-" in name,
             no_key,
-            not known,
             grade,
             aead_first and not is_aead(name),
+            not known,
             place,
         )
 

@@ -100,6 +100,13 @@ def test_the_safest_common_name_comes_first() -> None:
     assert change == Change("client", (("kex", "diffie-hellman-group14-sha1"),), True)
 
 
+def test_a_safe_name_that_may_be_there_comes_before_a_weak_one_that_is() -> None:
+    server = offer(kex_algorithms="diffie-hellman-group1-sha1,ecdh-sha2-nistp256")
+    change = least_change(offer(kex_algorithms="curve448-sha512"), server, "client",
+                          lambda name: True if name == "diffie-hellman-group1-sha1" else None)  # fmt: skip
+    assert change == Change("client", (("kex", "ecdh-sha2-nistp256"),), False)
+
+
 def test_a_name_that_nobody_knows_is_never_proposed() -> None:
     server = offer(kex_algorithms="$(reboot),of tomorrow")
     assert least_change(offer(), server, "client", anything) is None
