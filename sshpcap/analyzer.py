@@ -19,16 +19,14 @@ import numpy as np
 from sshpcap import limits, rules
 from sshpcap.connection import Connection
 from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
-from sshpcap.interpret import interpret
-from sshpcap.interpret.words import address_text
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
-from sshpcap.net.link import LINK_TYPES, link_name
+from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.triage import Muted, Triage
-from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
-from sshpcap.tcp.recorder import LastData, Skim
-from sshpcap.tcp.sequence import unwrap
+from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
+from sshpcap.ssh.known_hosts import KnownHosts
+from sshpcap.teller import Teller
 from sshpcap.version import VERSION
 
 if TYPE_CHECKING:
@@ -73,11 +71,7 @@ class Analyzer:
         self._ended: list[Connection] = []
         self._decoder: Decoder | None = None
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
-        self._tolerant = tolerant
-        self._errors: list[Notice] = []
-        self._evicted = 0
-        self._forgotten_candidates = 0
-        self._candidates = 0
+        self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
         """Memory of all recordings, about."""
         self._unrecorded = 0
@@ -85,10 +79,7 @@ class Analyzer:
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
         self._observed_until = 0
-        self._ttls: dict[bytes, set[int]] = {}
-        """TTLs of addresses in connections that were opened: what a lone RST is held against."""
-        self._known_hosts = known_hosts
-        self._shown_keys = ShownKeys()
+        self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
         self._openings = Openings()
         self._aside: Numbering | None = None
         self._unanswered = 0
@@ -251,34 +242,8 @@ class Analyzer:
 
     def _count(self, muted: Muted) -> None:
         connection = self._connections.get(_pair(*muted.pair))
-        if connection is None:
-            return
-        side = connection.recorder.directions[muted.direction]
-        connection.recorder.skim(
-            muted.direction,
-            Skim(
-                frames=muted.frames,
-                data_bytes=muted.data_bytes,
-                last_frame=muted.last_frame,
-                last_time=muted.last_time,
-                last_data_frame=muted.last_data_frame,
-                last_data_time=muted.last_data_time,
-                sent=unwrap(muted.end, side.origin or 0, side.sent),
-                ack=muted.ack,
-                window=muted.window,
-                tail=tuple(
-                    (LastData(seen.frame, seen.time, seen.again), unwrap(seen.end, side.origin or 0, side.sent))
-                    for seen in muted.tail
-                ),
-                ahead_frame=muted.ahead_frame,
-                ahead_time=muted.ahead_time,
-                again=muted.again,
-                data_frames=muted.data_frames,
-                largest=muted.largest,
-                ahead_before=muted.ahead_before,
-                last_before=muted.last_before,
-            ),
-        )
+        if connection is not None:
+            connection.count(muted)
 
     def _hold(self, connection: Connection, octets: int) -> None:
         """Count what a segment takes; beyond the limit the connection is only counted."""
@@ -416,8 +381,7 @@ class Analyzer:
 
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
         connections.sort(key=lambda connection: -connection.index)
-        for connection in connections:
-            self._remember_ttls(connection)
+        self._teller.get_to_know(connections)
         sessions = []
         while connections:
             session = self._session(connections.pop())
@@ -425,44 +389,8 @@ class Analyzer:
                 sessions.append(session)
         return tuple(sessions)
 
-    def _remember_ttls(self, connection: Connection) -> None:
-        recorder = connection.recorder
-        if len(self._ttls) >= limits.MAX_ADDRESSES or not all(side.frames for side in recorder.directions):
-            return
-        for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
-            known = self._ttls.setdefault(endpoint.address, set())
-            if len(known) < limits.MAX_TTLS:
-                known |= side.ttls
-
     def _session(self, connection: Connection) -> Session | None:
-        try:
-            session = interpret(
-                connection.recorder,
-                index=connection.index,
-                ports=self.ports,
-                observed_until=self._observed_until,
-                ttls=self._ttls,
-            )
-            return rules.judge(self._with_known_key(session))
-        except Exception as error:
-            if not self._tolerant:
-                raise
-            frame = connection.recorder.first_frame
-            text = f"internal error in the connection that begins with frame {frame}: {error!r}"
-            self._errors.append(Notice(code="internal-error", text=text, frame=frame))
-            return None
-
-    def _with_known_key(self, session: Session) -> Session:
-        """The session, its host key held against the user's files and against what the address showed before."""
-        key, server = session.host_key, session.server
-        if key is None:
-            return session
-        before = self._shown_keys.before(session)
-        known = (
-            self._known_hosts.verdict(server.address, server.port, key, session.start) if self._known_hosts else None
-        )
-        key = msgspec.structs.replace(key, known_hosts=known, shown_before=before)
-        return msgspec.structs.replace(session, host_key=key)
+        return self._teller.tell(connection, self._observed_until)
 
     def finish(self, captures: tuple[Capture, ...] = (), *, release: bool = False) -> Report:
         """The report on everything that was fed.
@@ -486,7 +414,7 @@ class Analyzer:
             sshpcap_version=VERSION,
             captures=captures,
             sessions=sessions,
-            notices=(*self._notices(), *self._errors),
+            notices=(*self._notices(), *self._teller.errors),
         )
 
     def _other_ports(self) -> dict[str, int]:
@@ -496,92 +424,19 @@ class Analyzer:
         return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
 
     def _notices(self) -> Iterable[Notice]:
-        for link_type, (first, count) in sorted(self._first_unknown_link.items()):
-            yield Notice(
-                code="unknown-link-type",
-                frame=first,
-                count=count,
-                text=f"frames of {link_name(link_type)} cannot be read; connections in them are not shown",
-            )
-        fragments = self._decoder.fragments if self._decoder else None
-        if fragments is not None and fragments.incomplete:
-            yield Notice(
-                code="ip-fragments",
-                count=fragments.incomplete,
-                text="a fragmented IP packet did not become whole; what it carried counts as missing",
-            )
-        if fragments is not None and fragments.overlaps:
-            yield Notice(
-                code="overlapping-fragments",
-                count=fragments.overlaps,
-                text="IP fragments overlap; the first copy of an octet is shown, a host may read the other",
-            )
-        yield from self._looked_for()
-        if self._evicted:
-            yield Notice(
-                code="connections-evicted",
-                count=self._evicted,
-                text=(
-                    f"more than {self.max_connections:,} connections at once: the ones quiet for longest were "
-                    "ended early"
-                ),
-            )
-        unanswered = self._unanswered + len(self._openings) + self._openings.forgotten
-        if unanswered:
-            yield Notice(
-                code="unanswered-syns",
-                count=unanswered,
-                frame=self._first_unanswered,
-                text=(
-                    f"more than {limits.MAX_UNANSWERED:,} connections are one SYN that nobody answered; the first ones "
-                    "are told, the others counted"
-                ),
-            )
-        if self._unrecorded:
-            yield Notice(
-                code="connections-not-recorded",
-                count=self._unrecorded,
-                text=(
-                    f"the recordings take {limits.RECORDED_BYTES >> 20:,} MiB: connections that began later are not"
-                    " shown; split the capture, or leave out what is not needed (tcpdump -r, a filter)"
-                ),
-            )
-        if self._forgotten_candidates:
-            yield Notice(
-                code="candidates-forgotten",
-                count=self._forgotten_candidates,
-                text=(
-                    f"more than {limits.MAX_CANDIDATES:,} connections on other ports were open without a first "
-                    "octet; the ones quiet for longest are not watched for SSH"
-                ),
-            )
-
-    def _looked_for(self) -> Iterable[Notice]:
-        """Hosts on the own network that nobody could find: a connection to them shows no SYN."""
-        if self._decoder is None:
-            return
-        known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
-        missing = [one for one in self._decoder.neighbours.unanswered() if one.target not in known]
-        for one in missing[: limits.SHOWN_NEIGHBOURS]:
-            how = "ARP" if len(one.target) == 4 else "neighbour discovery"
-            target = address_text(one.target)
-            yield Notice(
-                code="neighbour-not-found",
-                frame=one.frame,
-                count=one.times,
-                text=(
-                    f"{address_text(one.asker)} looked {one.times} times for {target} ({how}) and nobody answered: that"
-                    " host is off, or not on this network. A connection to it leaves no SYN; ssh prints"
-                    f' "connect to host {target} port 22: No route to host" after about 3 s'
-                ),
-            )
-        if len(missing) > limits.SHOWN_NEIGHBOURS:
-            yield Notice(
-                code="neighbours-not-found",
-                count=len(missing),
-                text="hosts were looked for on this network (ARP or neighbour discovery) and not found; those asked"
-                " for most are named above",
-            )
+        yield from link_notices(self._first_unknown_link)
+        if self._decoder is not None:
+            yield from fragment_notices(self._decoder)
+            known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
+            yield from neighbour_notices(self._decoder, known)
+        yield from limit_notices(
+            most=self.max_connections,
+            evicted=self._evicted,
+            unanswered=self._unanswered + len(self._openings) + self._openings.forgotten,
+            first_unanswered=self._first_unanswered,
+            unrecorded=self._unrecorded,
+            forgotten=self._forgotten_candidates,
+        )
 
 
 def _by_first_frame(muted: Muted) -> int:

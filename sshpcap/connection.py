@@ -7,9 +7,12 @@ from typing import Final
 
 from sshpcap import limits
 from sshpcap.frames import Segment
+from sshpcap.net.triage import Muted
 from sshpcap.ssh import midstream, preamble
 from sshpcap.ssh.cut import FINAL, Cutter, State
+from sshpcap.tcp.recorded import LastData, Skim
 from sshpcap.tcp.recorder import Recorder
+from sshpcap.tcp.sequence import unwrap
 
 _DECIDED_BYTES: Final = 4
 _GIVE_UP_BYTES: Final = 4096
@@ -44,6 +47,35 @@ class Connection:
     def may_settle(self) -> bool:
         """Enough has been remembered of it that `settled` is worth asking, and reading along with it."""
         return len(self.recorder.events) + self.recorder.events_lost >= limits.QUIET_AFTER_EVENTS
+
+    def count(self, muted: Muted) -> None:
+        """Take in what triage counted of a run of its segments."""
+        side = self.recorder.directions[muted.direction]
+        self.recorder.skim(
+            muted.direction,
+            Skim(
+                frames=muted.frames,
+                data_bytes=muted.data_bytes,
+                last_frame=muted.last_frame,
+                last_time=muted.last_time,
+                last_data_frame=muted.last_data_frame,
+                last_data_time=muted.last_data_time,
+                sent=unwrap(muted.end, side.origin or 0, side.sent),
+                ack=muted.ack,
+                window=muted.window,
+                tail=tuple(
+                    (LastData(seen.frame, seen.time, seen.again), unwrap(seen.end, side.origin or 0, side.sent))
+                    for seen in muted.tail
+                ),
+                ahead_frame=muted.ahead_frame,
+                ahead_time=muted.ahead_time,
+                again=muted.again,
+                data_frames=muted.data_frames,
+                largest=muted.largest,
+                ahead_before=muted.ahead_before,
+                last_before=muted.last_before,
+            ),
+        )
 
     def give_up(self) -> None:
         """Only count from now on, though more might be told: there is no memory for it."""

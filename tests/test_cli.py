@@ -206,7 +206,7 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
 
 
 def test_an_internal_error_is_told_and_the_rest_appears(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sshpcap import analyzer
+    from sshpcap import teller
     from sshpcap.interpret import interpret as true_interpret
 
     def breaks_on_the_first(recorder: object, *, index: int, **more: object) -> object:
@@ -214,7 +214,7 @@ def test_an_internal_error_is_told_and_the_rest_appears(monkeypatch: pytest.Monk
             raise ZeroDivisionError("made for this test")
         return true_interpret(recorder, index=index, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(analyzer, "interpret", breaks_on_the_first)
+    monkeypatch.setattr(teller, "interpret", breaks_on_the_first)
     printed, code = run([str(ROOT / "samples" / "max-startups" / "capture.pcap")])
     assert code == common.EXIT_INTERNAL
     assert "made for this test" in printed

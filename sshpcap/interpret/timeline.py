@@ -9,7 +9,8 @@ from sshpcap.model import Duration, HostKey, TimelineEntry, Timestamp
 from sshpcap.ssh.cut import State
 from sshpcap.ssh.wire import printable
 from sshpcap.tcp.attribution import Ending, icmp_name
-from sshpcap.tcp.recorder import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW, Event, Recorder
+from sshpcap.tcp.recorded import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW, Event
+from sshpcap.tcp.recorder import Recorder
 
 Sender = Literal["client", "server", "network", "none"]
 

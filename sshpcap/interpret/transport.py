@@ -24,7 +24,8 @@ from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
 from sshpcap.tcp.attribution import icmp_name, refuses
 from sshpcap.tcp.forgery import examine
-from sshpcap.tcp.recorder import ZERO_WINDOW, Recorder
+from sshpcap.tcp.recorded import ZERO_WINDOW
+from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
 from sshpcap.tcp.vantage import vantage
 

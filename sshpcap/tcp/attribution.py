@@ -11,7 +11,8 @@ from sshpcap.frames import ACK, SYN, IcmpError
 from sshpcap.model import Confidence, How
 from sshpcap.tcp import syns
 from sshpcap.tcp.forgery import effective, examine, ttl_fits, ttl_sentence
-from sshpcap.tcp.recorder import Event, Recorder
+from sshpcap.tcp.recorded import Event
+from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
 from sshpcap.tcp.vantage import vantage
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from sshpcap.frames import ACK, RST, SYN
-from sshpcap.tcp.recorder import Event, Recorder
+from sshpcap.tcp.recorded import Event
+from sshpcap.tcp.recorder import Recorder
 
 AFTER_NS: Final = 1_000_000
 """Data this long behind a RST of the same side is not reordering in the capture."""

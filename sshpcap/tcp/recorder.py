@@ -5,150 +5,30 @@ A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its 
 first frame seen (or of the first SYN without ACK). Must not know: SSH, files, results.
 """
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Segment
 from sshpcap.tcp.options import read_options
+from sshpcap.tcp.recorded import (
+    KEEP_ALIVE,
+    OUT_OF_ORDER,
+    RETRANSMISSION,
+    ZERO_WINDOW,
+    Direction,
+    Event,
+    LastData,
+    Skim,
+    new_event,
+)
 from sshpcap.tcp.sequence import unwrap
-from sshpcap.tcp.stream import Piece, Stream
+from sshpcap.tcp.stream import Piece
 
-# Notes on a segment, as bits.
-RETRANSMISSION: Final = 1
-OUT_OF_ORDER: Final = 2
-KEEP_ALIVE: Final = 4
-ZERO_WINDOW: Final = 8
-
-
-_RECENT: Final = 8
 _WITH_TIMESTAMP: Final = 10
 _TWICE_NS: Final = 200_000_000
 """Less than the shortest retransmission timeout of Linux (200 ms)."""
 _SOON_NS: Final = 1_000_000
 _AT_ONCE_NS: Final = 100_000
-
-
-class Event(NamedTuple):
-    """One remembered segment."""
-
-    frame: int
-    time: int
-    direction: int
-    flags: int
-    seq: int
-    ack: int
-    length: int
-    window: int
-    ttl: int
-    notes: int
-    ip_id: int = -1
-    stamped: bool = False
-    """It carries TCP timestamps."""
-    sacks: tuple[tuple[int, int], ...] = ()
-    """Sequence numbers that it reports as arrived out of order."""
-
-
-class LastData(NamedTuple):
-    """A segment with data, remembered until newer ones push it out."""
-
-    frame: int
-    time: int
-    again: bool
-    """Octets that had been sent before."""
-
-
-_new_event = cast(Callable[[tuple[object, ...]], Event], partial(tuple.__new__, Event))
-"""An event of its fields in order, in half the time that naming them takes."""
-
-
-@dataclass(slots=True)
-class Direction:
-    """What one side sent."""
-
-    stream: Stream = field(default_factory=Stream)
-    origin: int | None = None
-    """Sequence number of the stream's first octet (ISN + 1 where the SYN was seen)."""
-    syn_seen: bool = False
-    anchored: bool = False
-    """`origin` is the true beginning: the SYN was seen, or the SYN-ACK that answers it."""
-    mss: int | None = None
-    window_scale: int | None = None
-    sack_permitted: bool = False
-    frames: int = 0
-    data_bytes: int = 0
-    retransmissions: int = 0
-    out_of_order: int = 0
-    keep_alives: int = 0
-    sent: int = 0
-    """Offset behind the highest octet sent (a FIN counts as one, RFC 9293 §3.4)."""
-    data_end: int = 0
-    """Offset behind the highest payload octet captured, or counted."""
-    largest: int = 0
-    """Payload octets of its longest segment."""
-    ahead_frame: int | None = None
-    """The last frame that brought octets which had not been sent before, or opened or closed the direction."""
-    ahead_time: int = 0
-    ahead_before: int = 0
-    """The latest time of the connection before that frame."""
-    last_before: int = 0
-    """The same before its last frame."""
-    again: int = 0
-    """Segments with octets (or a FIN) since then: nothing but what had been sent before."""
-    acked: int | None = None
-    """Highest offset that the other side was seen to acknowledge."""
-    last_window: int = 0
-    ttls: set[int] = field(default_factory=set)
-    first_frame: int | None = None
-    last_frame: int | None = None
-    last_time: int = 0
-    last_data_frame: int | None = None
-    last_data_time: int = 0
-    tail: deque[LastData] = field(default_factory=lambda: deque(maxlen=limits.LAST_DATA))
-    """The last segments with data, whether quiet or not; keep-alives are left out."""
-    fin: Event | None = None
-    recent: deque[tuple[tuple[object, ...], int]] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """The last segments, to know a frame that was captured twice: what must be equal, and the time."""
-    checksums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    """Segments by what their checksums say (`CHECKSUM_…`)."""
-    letters: dict[str, int] = field(default_factory=dict)
-    """Zeek's history letters noted so far, with the place or the count of the last one."""
-
-
-class Skim(NamedTuple):
-    """What is kept of a run of segments of one direction of a quiet connection."""
-
-    frames: int
-    data_bytes: int
-    last_frame: int
-    last_time: int
-    last_data_frame: int | None
-    last_data_time: int
-    sent: int
-    """Highest offset behind their payload."""
-    ack: int | None
-    """The highest acknowledgement number in them."""
-    window: int
-    """Window of the last one."""
-    tail: tuple[tuple[LastData, int], ...] = ()
-    """Its last segments with data, up to `limits.LAST_DATA`, and the offset behind the payload of each; `again` is
-    known within the run alone."""
-    ahead_frame: int | None = None
-    """The first of those that reach the highest offset."""
-    ahead_time: int = 0
-    again: int = 0
-    """Those with octets behind it."""
-    data_frames: int = 0
-    """Those with octets."""
-    largest: int = 0
-    """Payload octets of the longest."""
-    ahead_before: int | None = None
-    """The latest time of the connection before `ahead_frame`; None where only the recorder knows it."""
-    last_before: int | None = None
-    """The same before `last_frame`."""
 
 
 class Recorder:
@@ -235,7 +115,7 @@ class Recorder:
         elif segment.length:
             notes |= self._payload(segment, mine)
         options = read_options(segment.options)
-        event = _new_event((segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack,
+        event = new_event((segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack,
                             segment.length, segment.window, segment.ttl, notes, segment.ip_id, options.stamped,
                             options.sacks))  # fmt: skip
         self._remember(event)

@@ -8,7 +8,8 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from sshpcap.frames import ACK, FIN, RST, SYN
-from sshpcap.tcp.recorder import KEEP_ALIVE, RETRANSMISSION, Event, Recorder
+from sshpcap.tcp.recorded import KEEP_ALIVE, RETRANSMISSION, Event
+from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.sequence import difference
 
 MANY: Final = 3

@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Final
 
 from sshpcap.frames import ACK, FIN, RST, SYN
-from sshpcap.tcp.recorder import Event, Recorder
+from sshpcap.tcp.recorded import Event
+from sshpcap.tcp.recorder import Recorder
 
 _HALF_OPEN_RESET: Final = re.compile(r"S[^HAFGIQ]*R")
 

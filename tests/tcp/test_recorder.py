@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, IcmpError, Segment
-from sshpcap.tcp.recorder import KEEP_ALIVE, OUT_OF_ORDER, RETRANSMISSION, ZERO_WINDOW, Recorder, Skim
+from sshpcap.tcp.recorded import KEEP_ALIVE, OUT_OF_ORDER, RETRANSMISSION, ZERO_WINDOW, Skim
+from sshpcap.tcp.recorder import Recorder
 from tests.support.wireflow import SECOND, START, Flow
 
 HELLO, KEXINIT = b"SSH-2.0-Test_1.0\r\n", bytes(range(200))

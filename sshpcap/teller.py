@@ -1,0 +1,73 @@
+"""Recordings become judged sessions, and what one connection tells of the next is remembered.
+
+Must not know: frames, blocks, which connections are still watched.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sshpcap import limits, rules
+from sshpcap.connection import Connection
+from sshpcap.interpret import interpret
+from sshpcap.model import Notice, Session
+from sshpcap.overall import INTERNAL_ERROR
+from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
+
+
+class Teller:
+    """Interprets and judges connection after connection."""
+
+    def __init__(self, ports: frozenset[int], known_hosts: KnownHosts | None, *, tolerant: bool) -> None:
+        self.errors: list[Notice] = []
+        """Errors of ours, where they are tolerated: one connection is then not told."""
+        self._ports = ports
+        self._known_hosts = known_hosts
+        self._shown_keys = ShownKeys()
+        self._tolerant = tolerant
+        self._ttls: dict[bytes, set[int]] = {}
+        """TTLs of addresses in connections that were opened: what a lone RST is held against."""
+
+    def get_to_know(self, connections: Iterable[Connection]) -> None:
+        """Remember the TTLs of connections in which both sides spoke, before any of them is told."""
+        for connection in connections:
+            recorder = connection.recorder
+            if len(self._ttls) >= limits.MAX_ADDRESSES:
+                return
+            if not all(side.frames for side in recorder.directions):
+                continue
+            for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
+                known = self._ttls.setdefault(endpoint.address, set())
+                if len(known) < limits.MAX_TTLS:
+                    known |= side.ttls
+
+    def tell(self, connection: Connection, observed_until: int) -> Session | None:
+        """The session with its findings; None after an error of ours that is tolerated."""
+        try:
+            session = interpret(
+                connection.recorder,
+                index=connection.index,
+                ports=self._ports,
+                observed_until=observed_until,
+                ttls=self._ttls,
+            )
+            return rules.judge(self._with_known_key(session))
+        except Exception as error:
+            if not self._tolerant:
+                raise
+            frame = connection.recorder.first_frame
+            text = f"internal error in the connection that begins with frame {frame}: {error!r}"
+            self.errors.append(Notice(code=INTERNAL_ERROR, text=text, frame=frame))
+            return None
+
+    def _with_known_key(self, session: Session) -> Session:
+        """The session, its host key held against the user's files and against what the address showed before."""
+        key, server = session.host_key, session.server
+        if key is None:
+            return session
+        before = self._shown_keys.before(session)
+        known = (
+            self._known_hosts.verdict(server.address, server.port, key, session.start) if self._known_hosts else None
+        )
+        key = msgspec.structs.replace(key, known_hosts=known, shown_before=before)
+        return msgspec.structs.replace(session, host_key=key)
