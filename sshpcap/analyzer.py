@@ -77,7 +77,7 @@ class Analyzer:
         self._unrecorded = 0
         self._last_index = 0
         self._handed_out: dict[Pair, None] = {}
-        """Endpoints of what `take_ended` has given away: what still trickles in of them is no new connection."""
+        """Endpoints of what `take_ended` gave away: what still comes of them is no new connection."""
         self._observed_until = 0
         self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
         self._openings = Openings()
@@ -382,12 +382,8 @@ class Analyzer:
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
         connections.sort(key=lambda connection: -connection.index)
         self._teller.get_to_know(connections)
-        sessions = []
-        while connections:
-            session = self._session(connections.pop())
-            if session is not None:
-                sessions.append(session)
-        return tuple(sessions)
+        told = (self._session(connections.pop()) for _ in range(len(connections)))
+        return tuple(session for session in told if session is not None)
 
     def _session(self, connection: Connection) -> Session | None:
         return self._teller.tell(connection, self._observed_until)

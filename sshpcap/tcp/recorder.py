@@ -24,6 +24,7 @@ from sshpcap.tcp.recorded import (
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece
 
+_MOST_TUNNELS: Final = 8
 _WITH_TIMESTAMP: Final = 10
 _TWICE_NS: Final = 200_000_000
 """Less than the shortest retransmission timeout of Linux (200 ms)."""
@@ -198,7 +199,7 @@ class Recorder:
         self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
         mine.frames += 1
         mine.checksums[segment.checksum] += 1
-        if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _RECENT:
+        if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _MOST_TUNNELS:
             self.tunnels.append(segment.tunnel)
         mine.last_frame, mine.last_time = segment.frame, segment.time
         if mine.first_frame is None:
