@@ -54,8 +54,8 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="network",
                 action=(
-                    "let the load balancer check the SSH server by its identification string, not by HTTP. HAProxy, below"
-                    " `option tcp-check`:"
+                    "let the load balancer check the SSH server by its identification string, not by HTTP. HAProxy,"
+                    " below `option tcp-check`:"
                 ),
                 command="tcp-check expect rstring ^SSH-2\\.0-",
             ),
