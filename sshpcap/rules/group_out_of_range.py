@@ -118,8 +118,8 @@ _REMEDIES = (
         side="server",
         action="make groups of a good size (takes minutes to hours)",
         command=(
-            "ssh-keygen -M generate -O bits=3072 moduli.candidates\n"
-            "ssh-keygen -M screen -f moduli.candidates moduli.new && cp moduli.new /etc/ssh/moduli"
+            "ssh-keygen -M generate -O bits=3072 moduli.candidates &&"
+            " ssh-keygen -M screen -f moduli.candidates moduli.new && cp moduli.new /etc/ssh/moduli"
         ),
     ),
     Remedy(

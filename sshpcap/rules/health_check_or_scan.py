@@ -67,8 +67,8 @@ def _causes(silent: SilentClient) -> tuple[str, ...]:
 REMEDIES = (
     Remedy(
         side="network",
-        action="let the health check read the identification string. HAProxy:",
-        command="option tcp-check\ntcp-check expect rstring ^SSH-2\\.0-",
+        action="let the health check read the identification string. HAProxy, below `option tcp-check`:",
+        command="tcp-check expect rstring ^SSH-2\\.0-",
     ),
     Remedy(
         side="server",

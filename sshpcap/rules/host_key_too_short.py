@@ -66,8 +66,8 @@ def check(session: Session) -> Iterator[Finding]:
                 side="server",
                 action="make a longer RSA key (the old one away first), and an Ed25519 key, and restart sshd",
                 command=(
-                    "mv /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_rsa_key.old\n"
-                    "ssh-keygen -q -t rsa -b 3072 -N '' -f /etc/ssh/ssh_host_rsa_key && systemctl restart ssh"
+                    "mv /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_rsa_key.old &&"
+                    " ssh-keygen -q -t rsa -b 3072 -N '' -f /etc/ssh/ssh_host_rsa_key && systemctl restart ssh"
                 ),
                 risk="every client that knows the old key warns of a changed one",
             ),

@@ -53,8 +53,11 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="find the program that connects from this address, and correct its port"),
             Remedy(
                 side="network",
-                action="let the load balancer check the SSH server by its identification string, not by HTTP. HAProxy:",
-                command="option tcp-check\ntcp-check expect rstring ^SSH-2\\.0-",
+                action=(
+                    "let the load balancer check the SSH server by its identification string, not by HTTP. HAProxy,"
+                    " below `option tcp-check`:"
+                ),
+                command="tcp-check expect rstring ^SSH-2\\.0-",
             ),
         ),
     )

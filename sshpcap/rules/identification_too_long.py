@@ -128,10 +128,13 @@ def _messages(session: Session, who: Who) -> dict[str, str]:
     """Dropbear's number is made of the four octets behind its limit."""
     party = session.server if who == "server" else session.client
     raw = party.identification.raw if party.identification else b""
-    number = int.from_bytes(raw[_ALLOWED : _ALLOWED + 4], "big") if len(raw) > _ALLOWED + 4 else 0
     texts = fill(_MESSAGES if who == "server" else _LOGGED, session)
     dropbear = "dropbear" if who == "server" else "dropbear_log"
-    texts[dropbear] = bad_packet_length(session, who, number)[dropbear]
+    behind = (raw + b"\r\n")[_ALLOWED : _ALLOWED + 4]
+    if len(behind) == 4:
+        texts[dropbear] = bad_packet_length(session, who, int.from_bytes(behind, "big"))[dropbear]
+    else:
+        del texts[dropbear]
     return texts
 
 

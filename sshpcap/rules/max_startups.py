@@ -88,8 +88,8 @@ REMEDIES = (
     ),
     Remedy(
         side="client",
-        action="open fewer connections and share one for many commands. ssh_config:",
-        command="ControlMaster auto\nControlPath ~/.ssh/%C\nControlPersist 10m",
+        action="open fewer connections and share one for many commands",
+        command="ssh -o ControlMaster=auto -o ControlPath=~/.ssh/%C -o ControlPersist=10m HOST",
         risk="whoever can use the socket file can use the connection",
     ),
     Remedy(

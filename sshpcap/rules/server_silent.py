@@ -99,8 +99,11 @@ def check(session: Session) -> Iterator[Finding]:
             ),
             Remedy(
                 side="network",
-                action="let the load balancer check its backend by the identification string. HAProxy:",
-                command="timeout connect 3s\noption tcp-check\ntcp-check expect rstring ^SSH-2\\.0-",
+                action=(
+                    "let the load balancer check its backend by the identification string. HAProxy, below `option"
+                    " tcp-check`:"
+                ),
+                command="tcp-check expect rstring ^SSH-2\\.0-",
             ),
             Remedy(
                 side="server",

@@ -70,8 +70,14 @@ def check(session: Session) -> Iterator[Finding]:
         remedies=(
             Remedy(
                 side="server",
-                action="switch the device to SSH-2. Old Cisco IOS, with a key of 768 bits or more:",
-                command="crypto key generate rsa modulus 2048\nip ssh version 2",
+                action="SSH-2 needs an RSA key of 768 bits or more. Old Cisco IOS:",
+                command="crypto key generate rsa modulus 2048",
+                risk="replaces the device's key: SSH-1 clients that know the old one are warned",
+            ),
+            Remedy(
+                side="server",
+                action="switch the device to SSH-2. Old Cisco IOS:",
+                command="ip ssh version 2",
                 risk="programs that know only SSH-1 can no longer log in",
             ),
             Remedy(

@@ -50,8 +50,11 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="client", action="find the program that connects from this address, and correct its port"),
             Remedy(
                 side="server",
-                action="to serve SSH inside TLS, put stunnel in front of sshd on a port of its own. stunnel.conf:",
-                command="[ssh]\naccept = 443\nconnect = 127.0.0.1:22\ncert = /etc/stunnel/ssh.pem",
+                action=(
+                    "to serve SSH inside TLS, put stunnel in front of sshd on a port of its own. stunnel.conf, below"
+                    " `accept = 443` and `cert = FILE`:"
+                ),
+                command="connect = 127.0.0.1:22",
                 risk="sshd sees every client as 127.0.0.1: access lists, penalties and fail2ban see one client",
             ),
         ),

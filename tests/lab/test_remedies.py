@@ -109,7 +109,7 @@ def test_a_longer_key_or_an_exception_for_one_host(stage: Scene) -> None:
     server = run.sshd(stage, f"HostKey={stage.home}/short_key", host_keys=())
     succeeds(stage, server, run.ssh(stage, client[0], exception, known="no_hosts"))
     longer = command(found, "-b 3072").replace("/etc/ssh/ssh_host_rsa_key", f"{stage.home}/short_key")
-    shell(stage, longer.partition(" && ")[0])
+    shell(stage, longer.rpartition(" && ")[0])
     (stage.home / "no_hosts").write_text("")
     succeeds(stage, server, run.ssh(stage, *client, known="no_hosts"))
 
@@ -151,7 +151,7 @@ def test_haproxys_check_of_the_identification_string(stage: Scene) -> None:
     check = command(finding(stage, "health-check-or-scan"), "tcp-check")
     backends = run.sshd_on(stage, 2201) + "python3 -m http.server 2202 & "
     servers = ("127.0.0.1:2201 check inter 300 fall 1", "127.0.0.1:2202 check inter 300 fall 1")
-    server = run.haproxy(stage, backends, *servers, options=check)
+    server = run.haproxy(stage, backends, *servers, options=f"option tcp-check\n{check}")
     succeeds(stage, server, run.ssh(stage), first=run.raw_client("", "hold", "2"))
 
 
