@@ -106,8 +106,8 @@ def _told(session: Session, wait: _Wait) -> str:
     if _near(session, wait):
         return f"{text}; it was captured on the {sender}'s side, so the {sender} took that time itself."
     return (
-        f"{text}, and nothing was sent again meanwhile: the {sender} took that time itself, unless its segments were lost"
-        " before they came by here."
+        f"{text}, and nothing was sent again meanwhile: the {sender} took that time itself, unless its segments were"
+        " lost before they came by here."
     )
 
 
