@@ -192,7 +192,8 @@ def seen_from(session: Session, sender: Who) -> str:
     if point.place == other_of(sender):
         return (
             f" The capture was taken on the {point.place}'s side{_hedge(point.confidence)}, so these segments came"
-            f" nearly all the way; what the {point.place} sends back is what gets lost, or the host itself drops them."
+            f" nearly all the way: the {point.place}'s host (its firewall, a full queue, a crash) or something right in"
+            " front of it swallows them."
         )
     return ""
 

@@ -9,7 +9,8 @@ How it is known
     meanwhile, the time is its program's own, but for one round trip.
 
 When it may be wrong
-    The times are those of the capture point. Far from the slow side one round trip is in them. What the program did
+    The times are those of the capture point. Far from the slow side one round trip is in them, and a segment of it that
+    was lost before the capture point and sent again looks like one that was sent late: medium. What the program did
     meanwhile is not in the capture; the causes are those that such a delay usually has.
 
 What to do
@@ -49,7 +50,7 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="info",
-        confidence="high",
+        confidence="high" if _repeated(session, worst) or _near(session, worst) else "medium",
         party="network" if _repeated(session, worst) else worst.message.sender,
         title=TITLE,
         summary=f"{' '.join(_told(session, wait) for wait in waits)}{_trip(session)}",
@@ -101,7 +102,18 @@ def _told(session: Session, wait: _Wait) -> str:
     )
     if _repeated(session, wait):
         return f"{text}; segments had to be sent again meanwhile, so the path had its part in it."
-    return f"{text}, and nothing was repeated meanwhile: the {wait.message.sender} took that time itself."
+    sender = wait.message.sender
+    if _near(session, wait):
+        return f"{text}; it was captured on the {sender}'s side, so the {sender} took that time itself."
+    return (
+        f"{text}, and nothing was sent again meanwhile: the {sender} took that time itself, unless its segments were"
+        " lost before they came by here."
+    )
+
+
+def _near(session: Session, wait: _Wait) -> bool:
+    """Captured next to the slow side: nothing of it can have been lost before."""
+    return session.tcp.vantage.place == wait.message.sender
 
 
 def _trip(session: Session) -> str:

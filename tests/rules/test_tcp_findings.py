@@ -397,8 +397,18 @@ def test_who_was_slow() -> None:
     flow.client.acks()
     found = the(session_of(flow), "slow-handshake")
     assert (found.severity, found.party) == ("info", "server")
+    assert found.confidence == "medium", "captured at the client: the server's first attempt may have been lost"
     assert "10.0 s" in found.summary
     assert "name resolution" in found.causes[0]
+
+
+def test_next_to_the_slow_side_it_is_sure() -> None:
+    flow = Flow(ttl=(57, 64))
+    flow.opens()
+    flow.client.sends(identification())
+    flow.wait(10)
+    flow.server.sends(identification())
+    assert the(session_of(flow), "slow-handshake").confidence == "high"
 
 
 def test_a_second_is_not_slow() -> None:
