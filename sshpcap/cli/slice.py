@@ -42,8 +42,8 @@ def slice(
 ) -> None:
     """Write the frames that matter to a pcapng file: handshake, close and ICMP, with what they mean as comments.
 
-    Nothing that is encrypted is kept: of frames behind NEWKEYS only the headers. Frame numbers in the comments are
-    those of the original capture.
+    Of frames behind a side's NEWKEYS only the headers are kept. Frame numbers in the comments are those of the original
+    capture.
     """
     refuse_pipe(captures)
     hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)

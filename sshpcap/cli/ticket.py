@@ -54,8 +54,8 @@ def ticket(
 ) -> None:
     """Make a bundle for a ticket: reports, timelines, the frames that matter, and what is still missing.
 
-    It holds report.html, report.md, timeline.txt (every frame), report.json, handshake.pcapng (nothing encrypted) and
-    checklist.md.
+    It holds report.html, report.md, timeline.txt (every frame), report.json, handshake.pcapng (no payload behind
+    NEWKEYS) and checklist.md.
     """
     from sshpcap.report.view import Options
 

@@ -78,7 +78,9 @@ def _choose(one: Found, plan: _Plan) -> Choice | None:
         return Choice(len(one.octets), comments)
     segment = one.carries
     start, end = plan.streams.offset(segment), plan.clear.get(segment.source)
-    kept = segment.length if end is None else max(0, min(segment.length, end - start))
+    # What never becomes encrypted is kept as far as anybody reads it.
+    end = limits.HANDSHAKE_BYTES if end is None else end
+    kept = max(0, min(segment.length, end - start))
     if kept == segment.length:
         if not plan.settled or segment.flags & _CONTROL:
             return Choice(len(one.octets), comments)

@@ -193,7 +193,9 @@ def test_checksums_that_were_right_are_right(path: Path, tmp_path: Path) -> None
     before, after = _checksums(path), _checksums(target)
     for time, states in after.items():
         cut = "2" in states.replace("\t", ",").split(",")  # cut frames cannot be checked
-        assert cut or states == before[time], time
+        # A kernel's 0xffff is 0 in the arithmetic of checksums, but tshark wants it written as 0x0000, as we do.
+        pairs = zip(before[time].split("\t"), states.split("\t"), strict=True)
+        assert cut or all(then == now or "1" not in then for then, now in pairs), time
 
 
 def test_the_icmp_quote_is_rewritten_with_its_checksums() -> None:

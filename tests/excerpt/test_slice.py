@@ -201,3 +201,19 @@ def test_the_end_of_capturing_is_kept(tmp_path: Path) -> None:
     (after,) = sshpcap.analyze(_sliced(path, tmp_path)).sessions
     assert before.close.how == after.close.how == "silence"
     assert before.verdict == after.verdict
+
+
+def test_what_is_not_ssh_is_bounded_too(tmp_path: Path) -> None:
+    """A transfer on port 22 that is no SSH at all is not copied into the slice."""
+    from sshpcap import limits
+    from tests.support.wireflow import Flow
+
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"GET / HTTP/1.1\r\n\r\n")
+    for _ in range(2 * limits.HANDSHAKE_BYTES // 16384):
+        flow.server.sends(b"x" * 16384)
+    path = write_pcap(tmp_path / "web.pcap", flow)
+    target = _sliced(path, tmp_path)
+    assert target.stat().st_size < limits.HANDSHAKE_BYTES + 20_000
+    assert _said(sshpcap.analyze(target).sessions[0]) == _said(sshpcap.analyze(path).sessions[0])
