@@ -299,7 +299,8 @@ class Analyzer:
                 raise
             frame = connection.recorder.first_frame
             text = f"internal error in the connection that begins with frame {frame}: {error!r}"
-            self._errors.append(Notice(code="internal-error", text=text, frame=frame))
+            if len(self._errors) < limits.MAX_NOTICES:
+                self._errors.append(Notice(code="internal-error", text=text, frame=frame))
             return None
 
     def finish(self, captures: tuple[Capture, ...] = ()) -> Report:

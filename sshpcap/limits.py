@@ -77,6 +77,9 @@ CONNECTION_BYTES: Final = 6656
 EVENT_BYTES: Final = 420
 """What a remembered segment takes beside its payload (measured likewise)."""
 
+ORDINARY_BYTES: Final = 64 << 10
+"""What an ordinary connection takes at most, when it is encrypted."""
+
 LIVE_IDLE_NS: Final = 3600_000_000_000
 """An encrypted connection without any frame for this long is let go; most have keep-alives within minutes."""
 
