@@ -52,6 +52,9 @@ RING_BLOCK_BYTES: Final = 256 << 10
 """A block of the ring. On a quiet link a block is handed over nearly empty, so there are many of them: the ring then
 lasts 25 s."""
 
+RING_FRAMES: Final = 8192
+"""Frames put into one block, roughly: the columns of a hundred thousand SYNs would take 100 MiB for a moment."""
+
 RING_GATHER_SECONDS: Final = 0.1
 """How long frames are let come together while less than an eighth of the ring is full."""
 

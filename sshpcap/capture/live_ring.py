@@ -201,7 +201,7 @@ class LiveRing:
         for _ in range(max(1, self._count // 4)):
             base = self._at * limits.RING_BLOCK_BYTES
             status, frames, first = struct.unpack_from("=III", self._map, base + 8)
-            if not status & _STATUS_USER:
+            if not status & _STATUS_USER or len(starts) >= limits.RING_FRAMES:
                 break
             self._held.append(base)
             self._at = (self._at + 1) % self._count
