@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from benchmarks.traffic import Bulk, Sender, frames_of, of_client
 from tests.live.veth import Veth
 
-_SECONDS: Final = 10
+_SECONDS: Final = 15
 _HANDSHAKES: Final = 5
 _RATES: Final = (10_000, 50_000, 100_000)
 _SETTLE: Final = 3.0

@@ -85,13 +85,14 @@ def soak(minutes: float) -> None:
             words = ("-m", "benchmarks.soak", "--send", str(minutes))
             sending = link.python("far", *words, stdout=subprocess.PIPE)
             said, _ = sending.communicate()
+            print("sent", said.decode().strip(), flush=True)
             time.sleep(8)
             live.send_signal(signal.SIGINT)
-            live.wait(60)
-        _print(out, json.loads(said), kept)
+            live.wait(600)
+        _print(out, kept)
 
 
-def _print(out: Path, sent: dict[str, int], kept: Path) -> None:
+def _print(out: Path, kept: Path) -> None:
     told: dict[str, int] = {}
     print("minute  frames      lost  held connections  MiB  CPU s  told      let go")
     for line in out.open("rb"):
@@ -110,7 +111,6 @@ def _print(out: Path, sent: dict[str, int], kept: Path) -> None:
                 f"{state['uptime_seconds'] / 60:6.1f}  {state['frames']:10,}  {state['drops']:4}  {held:16,}  "
                 f"{state['memory_bytes'] / (1 << 20):3.0f}  {state['cpu_seconds']:5.0f}  {done:8,}  {state['let_go']}"
             )
-    print("sent", sent)
     print("told", dict(sorted(told.items())))
     print("files kept", len(list(kept.glob("*.pcapng"))), "drafts", len(list(kept.glob(".*"))))
 

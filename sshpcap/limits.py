@@ -61,6 +61,9 @@ RING_BLOCK_BYTES: Final = 256 << 10
 """A block of the ring. On a quiet link a block is handed over nearly empty, so there are many of them: the ring then
 lasts 25 s."""
 
+RING_FRAMES: Final = 8192
+"""Frames put into one block, roughly: the columns of a hundred thousand SYNs would take 100 MiB for a moment."""
+
 RING_GATHER_SECONDS: Final = 0.1
 """How long frames are let come together while less than an eighth of the ring is full."""
 
@@ -79,6 +82,9 @@ LIVE_CONNECTIONS: Final = 30_000
 
 LIVE_BYTES: Final = 256 << 20
 """Octets that they may take, as reckoned with CONNECTION_BYTES and SEGMENT_BYTES."""
+
+ORDINARY_BYTES: Final = 64 << 10
+"""What an ordinary connection takes at most, when it is encrypted."""
 
 LIVE_IDLE_NS: Final = 3600_000_000_000
 """An encrypted connection without any frame for this long is let go; most have keep-alives within minutes."""

@@ -57,7 +57,8 @@ class Teller:
                 raise
             frame = connection.recorder.first_frame
             text = f"internal error in the connection that begins with frame {frame}: {error!r}"
-            self.errors.append(Notice(code=INTERNAL_ERROR, text=text, frame=frame))
+            if len(self.errors) < limits.MAX_NOTICES:
+                self.errors.append(Notice(code=INTERNAL_ERROR, text=text, frame=frame))
             return None
 
     def _with_known_key(self, session: Session) -> Session:

@@ -7,6 +7,7 @@ block of the ring goes back to the kernel when the next `FrameBlock` is asked fo
 
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import select
@@ -14,7 +15,6 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -45,6 +45,8 @@ _HEADROOM: Final = 32
 _NEXT, _SECOND, _NANOSECOND, _CAPTURED, _LENGTH, _STATUS, _MAC, _VLAN_TCI, _VLAN_TPID = 0, 4, 8, 12, 16, 20, 24, 32, 36
 _ADDRESS: Final = 48
 
+_FLAGS, _HARDWARE_ADDRESS = 0x8913, 0x8927  # SIOCGIFFLAGS, SIOCGIFHWADDR
+
 _NO_ROWS: Final = np.empty(0, dtype=np.int64)
 
 # Hardware types of <linux/if_arp.h> whose frames are read as they come; of all others from the network layer on.
@@ -57,24 +59,12 @@ def interfaces() -> list[Interface]:
 
 
 def _interface(number: int, name: str) -> Interface:
-    about = Path("/sys/class/net") / name
-    try:
-        hardware = int((about / "type").read_text())
-        up = bool(int((about / "flags").read_text(), 16) & 1)
-    except (OSError, ValueError):  # a namespace whose /sys shows another one
-        hardware, up = _asked(name)
-    return Interface(name, number, _LINK_TYPES.get(hardware, bpf.COOKED), up)
-
-
-def _asked(name: str) -> tuple[int, bool]:
-    """Hardware type and whether it is up, from the kernel itself (netdevice(7))."""
-    import fcntl
-
+    """What the kernel says of it (netdevice(7)); not /sys, which may be that of another namespace."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         request = struct.pack("16s24x", name.encode())
-        (hardware,) = struct.unpack_from("=H", fcntl.ioctl(asking, 0x8927, request), 16)
-        (flags,) = struct.unpack_from("=H", fcntl.ioctl(asking, 0x8913, request), 16)
-    return hardware, bool(flags & 1)
+        (hardware,) = struct.unpack_from("=H", fcntl.ioctl(asking, _HARDWARE_ADDRESS, request), 16)
+        (flags,) = struct.unpack_from("=H", fcntl.ioctl(asking, _FLAGS, request), 16)
+    return Interface(name, number, _LINK_TYPES.get(hardware, bpf.COOKED), bool(flags & 1))
 
 
 class LiveRing:
@@ -211,7 +201,7 @@ class LiveRing:
         for _ in range(max(1, self._count // 4)):
             base = self._at * limits.RING_BLOCK_BYTES
             status, frames, first = struct.unpack_from("=III", self._map, base + 8)
-            if not status & _STATUS_USER:
+            if not status & _STATUS_USER or len(starts) >= limits.RING_FRAMES:
                 break
             self._held.append(base)
             self._at = (self._at + 1) % self._count

@@ -134,15 +134,10 @@ def live(
     click.echo(f"sshpcap: listening on {named(source)} for {what}; runs as {runs_as}", err=True)
     if drawn:
         chosen.append(_screen(watch, failures, color))
-    loop = Loop(
-        source,
-        watch,
-        outputs.Several(chosen),
-        interval=_DRAWN_SECONDS if drawn else interval,
-        history=drawn,
-        seconds=duration,
-    )
-    _run(loop, outputs.Several(chosen))
+    output_to = outputs.Several(chosen)
+    pace = _DRAWN_SECONDS if drawn else interval
+    loop = Loop(source, watch, output_to, interval=pace, history=drawn, seconds=duration)
+    _run(loop, output_to)
     _end(loop, source, drawn=drawn, failures=failures, color=color)
 
 

@@ -99,7 +99,7 @@ class Syslog:
         cause = session.verdict.cause or session.outcome
         text = f"{row.client} > {row.server} {session.outcome} at {session.stage}: {cause}: {session.verdict.summary}"
         self._handler.handle(logging.makeLogRecord({"levelno": logging.WARNING, "levelname": "WARNING",
-                                                    "msg": safe(text).replace("%", "%%")}))  # fmt: skip
+                                                    "msg": safe(text)}))  # fmt: skip
 
     def statistics(self, state: Statistics) -> None:
         """Nothing: the log is for what went wrong."""

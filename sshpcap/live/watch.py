@@ -178,7 +178,7 @@ class Watch(Analyzer):
             watched.frames = []
         if len(watched.frames) >= limits.KEPT_FRAMES:
             return
-        row = number - int(block.number[0])
+        row = number - int(block.number[0])  # frames of one source are numbered one after another
         octets = bytes(block.frame(row))
         watched.frames.append(
             KeptFrame(number, int(block.time[row]), int(block.link_type[row]), int(block.original[row]), octets)
@@ -360,7 +360,9 @@ class Watch(Analyzer):
                 continue
             watched.mark = mark
             yield from self._told(connection, watched)
-            room -= 1
+            room -= _effort(watched)
+            if room <= 0:
+                break
         for group in _HANDSHAKES:
             for pair in islice(self._groups[group], limits.LIVE_CONNECTIONS):
                 connection, watched = self._connections[pair], self._watched[pair]
@@ -370,13 +372,19 @@ class Watch(Analyzer):
                     continue
                 watched.stalled = True
                 yield from self._told(connection, watched)
-                room -= 1
+                room -= _effort(watched)
 
     def _told(self, connection: Connection, watched: _Watched) -> Iterator[Change]:
         session = self._session(connection)
         if session is not None and watched.told != (session.stage, session.outcome):
             watched.told = (session.stage, session.outcome)
             yield Change(session, None)
+
+
+def _effort(watched: _Watched) -> int:
+    """How many ordinary connections it costs to look at this one: a hostile one may have recorded a hundred times as
+    much."""
+    return 1 + watched.cost // limits.ORDINARY_BYTES
 
 
 def _pair(found: Segment | IcmpError) -> Pair:

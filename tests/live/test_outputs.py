@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +23,7 @@ from sshpcap.live.outputs import Events, Several, Syslog
 from sshpcap.live.statistics import Counts, Statistics, prometheus
 from sshpcap.live.watch import Change, Watch
 from sshpcap.model import Session
+from tests.golden import ROOT
 from tests.support.captures import SAMPLES
 
 
@@ -243,3 +246,24 @@ def test_a_pipe_that_ends_is_told_to_its_end() -> None:
     assert [session.verdict.cause for session in collected.sessions] == ["no-common-kex-algorithm"]
     assert report.sessions == tuple(collected.sessions)
     assert [one.frames for one in collected.states] == [14]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="rights are Linux's")
+def test_the_command_on_a_pipe(tmp_path: Path) -> None:
+    """Whoever runs it, it ends with the pipe, and says what it ran as."""
+    with (SAMPLES / "no-common-kex-openssh" / "capture.pcap").open("rb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "sshpcap", "live", "-"], stdin=pipe, capture_output=True, cwd=ROOT, timeout=60
+        )
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["session_closed", "statistics"]
+    assert b"sshpcap: listening on standard input for TCP port 22; runs as " in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["-", "-i", "lo"], ["-", "--metrics", "x"], ["-", "--interval", "0"]])
+def test_what_cannot_be_asked_for(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sshpcap", "live", *words], stdin=subprocess.DEVNULL, capture_output=True, cwd=ROOT,
+        timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
