@@ -1,7 +1,10 @@
 """A least change to a proposal in the words of each program: command lines, configuration lines, what to click."""
 
+import functools
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from sshpcap.model import KexInit, Party, Remedy, Session, Who
 from sshpcap.rules.base import listed
@@ -73,19 +76,30 @@ def remedies(session: Session) -> Iterator[Remedy]:
         return
     sides: tuple[tuple[Who, Party], ...] = (("server", session.server), ("client", session.client))
     for side, party in sides:
-        program, version = _program(party)
-        change = least_change(
-            client,
-            server,
-            side,
-            lambda name, p=program, v=version: abilities.has(p, v, name),  # type: ignore[misc]
-        )
+        change = _least(_lists(client), _lists(server), side, *_program(party))
         if change is None:
             yield _nothing(session, side, party)
         elif side == "client":
             yield from _client(session, change, party)
         else:
             yield from _server(session, change, party)
+
+
+def _lists(proposal: KexInit) -> KexInit:
+    """A proposal without what differs each time: programs meet again and again with the same lists."""
+    return msgspec.structs.replace(proposal, cookie="", frames=())
+
+
+@functools.lru_cache(256)
+def _least(client: KexInit, server: KexInit, side: Who, program: str | None, version: str | None) -> Change | None:
+    return least_change(client, server, side, lambda name: abilities.has(program, version, name))
+
+
+@functools.lru_cache(256)
+def _who_can(server: KexInit) -> tuple[str, ...]:
+    """Clients that can connect with default settings: of each program the latest release."""
+    others = [m.default for m in clients_of(server) if m.negotiation.agreed]
+    return tuple({one.program: f"{one.program} {one.release}" for one in others}.values())
 
 
 def _program(party: Party) -> tuple[str | None, str | None]:
@@ -250,8 +264,7 @@ def _nothing(session: Session, side: Who, party: Party) -> Remedy:
             old, last = removed[0]
             action += f" (the last OpenSSH release with {old} was {last})"
     if side == "client" and session.server.kexinit is not None:
-        others = [m.default for m in clients_of(session.server.kexinit) if m.negotiation.agreed]
-        programs = {one.program: f"{one.program} {one.release}" for one in others}
-        if programs:
-            action += f". With their default settings these can connect: {listed(tuple(programs.values()))}"
+        others = _who_can(_lists(session.server.kexinit))
+        if others:
+            action += f". With their default settings these can connect: {listed(others)}"
     return Remedy(side=side, action=action)

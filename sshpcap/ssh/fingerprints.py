@@ -5,6 +5,7 @@ the drunken bishop of Dirk Loss and others, 2009.
 """
 
 import base64
+import functools
 import hashlib
 from typing import Final
 
@@ -40,6 +41,7 @@ def known_hosts_line(address: str, port: int, kind: str, plain: bytes) -> str:
     return f"{host} {kind} {base64.b64encode(plain).decode()}"
 
 
+@functools.lru_cache(64)
 def randomart(kind: str, bits: int | None, plain: bytes) -> str:
     """The picture of `ssh-keygen -lv`: lines, each of 19 characters."""
     field = [[0] * _HIGH for _ in range(_WIDE)]
