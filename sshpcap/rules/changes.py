@@ -144,18 +144,19 @@ def _client(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
             command=f"ssh {words} {place}" + ("" if port == 22 else f" -p {port}"),
             risk=risk,
         )
-        lines = "".join(f"\n    {option} {value}" for option, value in options)
-        yield Remedy(
-            side="client",
-            action="the same for good in ~/.ssh/config; behind Host stands what the user types",
-            command=f"Host {place}{lines}",
+        yield from _in_lines(
+            Remedy(
+                side="client",
+                action=f"the same for good, in ~/.ssh/config below `Host {place}` (what the user types stands there):",
+            ),
+            [f"{option} {value}" for option, value in options],
         )
         return
     action = f"least change on the client: let {program or 'it'} offer {names}, too"
-    command = _library_command(program, change, "asyncssh.connect")
+    commands = _library_lines(program, change, "asyncssh.connect")
     if program == "Dropbear":
         action += "; that is chosen when it is built (localoptions.h), its options -c and -m only narrow"
-    yield Remedy(side="client", action=action, command=command, risk=risk)
+    yield from _in_lines(Remedy(side="client", action=action, risk=risk), commands)
 
 
 def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
@@ -171,22 +172,18 @@ def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     if program in _OPENSSH:
         lines = [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in new_keys]
         lines += [f"{option} {value}" for option, value in _openssh(change, party.kexinit, version)]
-        yield Remedy(
-            side="server",
-            action=(
-                f"least change on the server: offer {names}, too (it keeps every client as it is). Lines of"
-                " sshd_config, each in place of the line with this keyword, if there is one, and above the first"
-                " Match; then `sshd -t && systemctl reload ssh`:"
-            ),
-            command="\n".join(lines),
-            risk=risk,
+        action = (
+            f"least change on the server: offer {names}, too (it keeps every client as it is). In sshd_config, in place"
+            " of the line with this keyword, if there is one, and above the first Match; then `sshd -t && systemctl"
+            " reload ssh`:"
         )
+        yield from _in_lines(Remedy(side="server", action=action, risk=risk), lines)
     elif change.additions:
         action = f"least change on the server: let {program or 'it'} offer {names}, too"
         if program == "Dropbear":
             action += "; that is chosen when Dropbear is built. Lines of localoptions.h:"
-        command = _library_command(program, change, "asyncssh.listen")
-        yield Remedy(side="server", action=action, command=command, risk=risk)
+        commands = _library_lines(program, change, "asyncssh.listen")
+        yield from _in_lines(Remedy(side="server", action=action, risk=risk), commands)
 
 
 def _new_keys(families: list[str], program: str | None) -> Remedy:
@@ -198,30 +195,37 @@ def _new_keys(families: list[str], program: str | None) -> Remedy:
     return Remedy(
         side="server",
         action=f"least change on the server: make the {kinds} host key, unless it is there and not used{then}",
-        command="\n".join(make.format(family, _KEYGEN_TYPES.get(family, family)) for family in families),
+        command=" && ".join(make.format(family, _KEYGEN_TYPES.get(family, family)) for family in families),
         risk="clients that do not know the new key ask their users",
     )
 
 
-def _library_command(program: str | None, change: Change, call: str) -> str | None:
-    """The change as a line of the program that uses the library."""
+def _in_lines(remedy: Remedy, lines: list[str]) -> Iterator[Remedy]:
+    """A remedy of several lines: a command has one line, so each further one is a remedy of its own."""
+    yield msgspec.structs.replace(remedy, command=lines[0] if lines else None)
+    for line in lines[1:]:
+        yield Remedy(side=remedy.side, action="and, in the same place:", command=line)
+
+
+def _library_lines(program: str | None, change: Change, call: str) -> list[str]:
+    """The change as lines of the program that uses the library."""
     if program == "AsyncSSH":
         words = (f"{_ASYNCSSH_OPTIONS[kind]}='+{name}'" for kind, name in change.additions)
-        return f"{call}(…, {', '.join(words)})"
+        return [f"{call}(…, {', '.join(words)})"]
     if program == "ssh2 (Node.js)":
         rows = (f"{_NODE_OPTIONS[kind]}: {{ append: ['{name}'] }}" for kind, name in change.additions)
-        return f"algorithms: {{ {', '.join(rows)} }}"
+        return [f"algorithms: {{ {', '.join(rows)} }}"]
     if program == "paramiko":
-        return "\n".join(
+        return [
             f"options = transport.get_security_options(); options.{_PARAMIKO_OPTIONS[kind]} += ('{name}',)"
             for kind, name in change.additions
-        )
+        ]
     if program == "JSch":
         keys = ((key, name) for kind, name in change.additions for key in _JSCH_OPTIONS[kind])
-        return "\n".join(f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys)
+        return [f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys]
     if program == "Dropbear":
-        return "\n".join(f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions)
-    return None
+        return [f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions]
+    return []
 
 
 def _openssh(change: Change, proposal: KexInit | None, version: str | None) -> Iterator[tuple[str, str]]:

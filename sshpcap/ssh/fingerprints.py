@@ -42,7 +42,7 @@ def known_hosts_line(address: str, port: int, kind: str, plain: bytes) -> str:
 
 
 @functools.lru_cache(64)
-def randomart(kind: str, bits: int | None, plain: bytes) -> str:
+def randomart(kind: str, bits: int | None, plain: bytes) -> tuple[str, ...]:
     """The picture of `ssh-keygen -lv`: lines, each of 19 characters."""
     field = [[0] * _HIGH for _ in range(_WIDE)]
     x, y = _WIDE // 2, _HIGH // 2
@@ -63,7 +63,7 @@ def randomart(kind: str, bits: int | None, plain: bytes) -> str:
     rows = [
         "|" + "".join(_STEPS[min(field[column][row], last)] for column in range(_WIDE)) + "|" for row in range(_HIGH)
     ]
-    return "\n".join((_border(title), *rows, _border("[SHA256]")))
+    return (_border(title), *rows, _border("[SHA256]"))
 
 
 def _border(title: str) -> str:
