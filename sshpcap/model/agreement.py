@@ -143,8 +143,8 @@ class HostKey(Value, frozen=True):
     """Records for DNS, as `ssh-keygen -r` prints them (RFC 4255); of a certificate: those of the plain key in it."""
     known_hosts_line: str | None = None
     """The line that known_hosts would have for this address; None for types that are not known."""
-    randomart: str | None = None
-    """The picture that `ssh-keygen -lv` draws."""
+    randomart: tuple[str, ...] = ()
+    """The picture that `ssh-keygen -lv` draws, line by line."""
     known_hosts: KnownHost | None = None
     """What the user's files say of it; None where no file was given."""
     shown_before: tuple[ShownKey, ...] = ()

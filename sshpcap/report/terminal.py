@@ -251,8 +251,7 @@ def _finding(told: Told) -> list[RenderableType]:
         for remedy in remedies:
             parts.append(_item(remedy.action, "→"))
             if remedy.command:
-                lines = remedy.command.split("\n")
-                parts += [_item(line, "" if place else "$") for place, line in enumerate(lines)]
+                parts.append(_item(remedy.command, "$"))
             if remedy.risk:
                 parts.append(_item(f"risk: {remedy.risk}", ""))
     parts.append(_label(f"More: {_EXPLAIN} {finding.id}"))

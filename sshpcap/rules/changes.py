@@ -1,7 +1,10 @@
 """A least change to a proposal in the words of each program: command lines, configuration lines, what to click."""
 
+import functools
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from sshpcap.model import KexInit, Party, Remedy, Session, Who
 from sshpcap.rules.base import listed
@@ -73,19 +76,30 @@ def remedies(session: Session) -> Iterator[Remedy]:
         return
     sides: tuple[tuple[Who, Party], ...] = (("server", session.server), ("client", session.client))
     for side, party in sides:
-        program, version = _program(party)
-        change = least_change(
-            client,
-            server,
-            side,
-            lambda name, p=program, v=version: abilities.has(p, v, name),  # type: ignore[misc]
-        )
+        change = _least(_lists(client), _lists(server), side, *_program(party))
         if change is None:
             yield _nothing(session, side, party)
         elif side == "client":
             yield from _client(session, change, party)
         else:
             yield from _server(session, change, party)
+
+
+def _lists(proposal: KexInit) -> KexInit:
+    """A proposal without what differs each time: programs meet again and again with the same lists."""
+    return msgspec.structs.replace(proposal, cookie="", frames=())
+
+
+@functools.lru_cache(256)
+def _least(client: KexInit, server: KexInit, side: Who, program: str | None, version: str | None) -> Change | None:
+    return least_change(client, server, side, lambda name: abilities.has(program, version, name))
+
+
+@functools.lru_cache(256)
+def _who_can(server: KexInit) -> tuple[str, ...]:
+    """Clients that can connect with default settings: of each program the latest release."""
+    others = [m.default for m in clients_of(server) if m.negotiation.agreed]
+    return tuple({one.program: f"{one.program} {one.release}" for one in others}.values())
 
 
 def _program(party: Party) -> tuple[str | None, str | None]:
@@ -130,18 +144,19 @@ def _client(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
             command=f"ssh {words} {place}" + ("" if port == 22 else f" -p {port}"),
             risk=risk,
         )
-        lines = "".join(f"\n    {option} {value}" for option, value in options)
-        yield Remedy(
-            side="client",
-            action="the same for good in ~/.ssh/config; behind Host stands what the user types",
-            command=f"Host {place}{lines}",
+        yield from _in_lines(
+            Remedy(
+                side="client",
+                action=f"the same for good, in ~/.ssh/config below `Host {place}` (what the user types stands there):",
+            ),
+            [f"{option} {value}" for option, value in options],
         )
         return
     action = f"least change on the client: let {program or 'it'} offer {names}, too"
-    command = _library_command(program, change, "asyncssh.connect")
+    commands = _library_lines(program, change, "asyncssh.connect")
     if program == "Dropbear":
         action += "; that is chosen when it is built (localoptions.h), its options -c and -m only narrow"
-    yield Remedy(side="client", action=action, command=command, risk=risk)
+    yield from _in_lines(Remedy(side="client", action=action, risk=risk), commands)
 
 
 def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
@@ -157,22 +172,18 @@ def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     if program in _OPENSSH:
         lines = [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in new_keys]
         lines += [f"{option} {value}" for option, value in _openssh(change, party.kexinit, version)]
-        yield Remedy(
-            side="server",
-            action=(
-                f"least change on the server: offer {names}, too (it keeps every client as it is). Lines of"
-                " sshd_config, each in place of the line with this keyword, if there is one, and above the first"
-                " Match; then `sshd -t && systemctl reload ssh`:"
-            ),
-            command="\n".join(lines),
-            risk=risk,
+        action = (
+            f"least change on the server: offer {names}, too (it keeps every client as it is). In sshd_config, in place"
+            " of the line with this keyword, if there is one, and above the first Match; then `sshd -t && systemctl"
+            " reload ssh`:"
         )
+        yield from _in_lines(Remedy(side="server", action=action, risk=risk), lines)
     elif change.additions:
         action = f"least change on the server: let {program or 'it'} offer {names}, too"
         if program == "Dropbear":
             action += "; that is chosen when Dropbear is built. Lines of localoptions.h:"
-        command = _library_command(program, change, "asyncssh.listen")
-        yield Remedy(side="server", action=action, command=command, risk=risk)
+        commands = _library_lines(program, change, "asyncssh.listen")
+        yield from _in_lines(Remedy(side="server", action=action, risk=risk), commands)
 
 
 def _new_keys(families: list[str], program: str | None) -> Remedy:
@@ -184,30 +195,37 @@ def _new_keys(families: list[str], program: str | None) -> Remedy:
     return Remedy(
         side="server",
         action=f"least change on the server: make the {kinds} host key, unless it is there and not used{then}",
-        command="\n".join(make.format(family, _KEYGEN_TYPES.get(family, family)) for family in families),
+        command=" && ".join(make.format(family, _KEYGEN_TYPES.get(family, family)) for family in families),
         risk="clients that do not know the new key ask their users",
     )
 
 
-def _library_command(program: str | None, change: Change, call: str) -> str | None:
-    """The change as a line of the program that uses the library."""
+def _in_lines(remedy: Remedy, lines: list[str]) -> Iterator[Remedy]:
+    """A remedy of several lines: a command has one line, so each further one is a remedy of its own."""
+    yield msgspec.structs.replace(remedy, command=lines[0] if lines else None)
+    for line in lines[1:]:
+        yield Remedy(side=remedy.side, action="and, in the same place:", command=line)
+
+
+def _library_lines(program: str | None, change: Change, call: str) -> list[str]:
+    """The change as lines of the program that uses the library."""
     if program == "AsyncSSH":
         words = (f"{_ASYNCSSH_OPTIONS[kind]}='+{name}'" for kind, name in change.additions)
-        return f"{call}(…, {', '.join(words)})"
+        return [f"{call}(…, {', '.join(words)})"]
     if program == "ssh2 (Node.js)":
         rows = (f"{_NODE_OPTIONS[kind]}: {{ append: ['{name}'] }}" for kind, name in change.additions)
-        return f"algorithms: {{ {', '.join(rows)} }}"
+        return [f"algorithms: {{ {', '.join(rows)} }}"]
     if program == "paramiko":
-        return "\n".join(
+        return [
             f"options = transport.get_security_options(); options.{_PARAMIKO_OPTIONS[kind]} += ('{name}',)"
             for kind, name in change.additions
-        )
+        ]
     if program == "JSch":
         keys = ((key, name) for kind, name in change.additions for key in _JSCH_OPTIONS[kind])
-        return "\n".join(f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys)
+        return [f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys]
     if program == "Dropbear":
-        return "\n".join(f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions)
-    return None
+        return [f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions]
+    return []
 
 
 def _openssh(change: Change, proposal: KexInit | None, version: str | None) -> Iterator[tuple[str, str]]:
@@ -250,8 +268,7 @@ def _nothing(session: Session, side: Who, party: Party) -> Remedy:
             old, last = removed[0]
             action += f" (the last OpenSSH release with {old} was {last})"
     if side == "client" and session.server.kexinit is not None:
-        others = [m.default for m in clients_of(session.server.kexinit) if m.negotiation.agreed]
-        programs = {one.program: f"{one.program} {one.release}" for one in others}
-        if programs:
-            action += f". With their default settings these can connect: {listed(tuple(programs.values()))}"
+        others = _who_can(_lists(session.server.kexinit))
+        if others:
+            action += f". With their default settings these can connect: {listed(others)}"
     return Remedy(side=side, action=action)

@@ -54,8 +54,8 @@ def check(session: Session) -> Iterator[Finding]:
         remedies=(
             Remedy(
                 side="server",
-                action="switch the device to SSH-2 (old Cisco IOS), with a longer key",
-                command="crypto key generate rsa modulus 2048\nip ssh version 2",
+                action="switch the device to SSH-2 (old Cisco IOS), with a longer key (crypto key generate rsa)",
+                command="ip ssh version 2",
                 risk="clients that speak only SSH-1 cannot connect any more",
             ),
             Remedy(side="client", action="use SSH-2 (PuTTY: Connection > SSH > SSH protocol version)"),

@@ -9,6 +9,7 @@ weak          attacks are known that cost much, or need luck; only as a bridge, 
 broken        attacks are practical, or a standard says MUST NOT
 """
 
+import functools
 import re
 from typing import Final, Literal, NamedTuple
 
@@ -148,6 +149,7 @@ _COMPILED: Final = {
 _LONGEST: Final = 200
 
 
+@functools.lru_cache(4096)
 def rating(kind: Kind, name: str) -> Rating | None:
     """What is known of the safety of an algorithm; None for one that is not known here."""
     if len(name) > _LONGEST:

@@ -5,6 +5,7 @@ the drunken bishop of Dirk Loss and others, 2009.
 """
 
 import base64
+import functools
 import hashlib
 from typing import Final
 
@@ -40,7 +41,8 @@ def known_hosts_line(address: str, port: int, kind: str, plain: bytes) -> str:
     return f"{host} {kind} {base64.b64encode(plain).decode()}"
 
 
-def randomart(kind: str, bits: int | None, plain: bytes) -> str:
+@functools.lru_cache(64)
+def randomart(kind: str, bits: int | None, plain: bytes) -> tuple[str, ...]:
     """The picture of `ssh-keygen -lv`: lines, each of 19 characters."""
     field = [[0] * _HIGH for _ in range(_WIDE)]
     x, y = _WIDE // 2, _HIGH // 2
@@ -61,7 +63,7 @@ def randomart(kind: str, bits: int | None, plain: bytes) -> str:
     rows = [
         "|" + "".join(_STEPS[min(field[column][row], last)] for column in range(_WIDE)) + "|" for row in range(_HIGH)
     ]
-    return "\n".join((_border(title), *rows, _border("[SHA256]")))
+    return (_border(title), *rows, _border("[SHA256]"))
 
 
 def _border(title: str) -> str:

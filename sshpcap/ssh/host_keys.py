@@ -61,9 +61,9 @@ class PublicKey(NamedTuple):
         return sshfp(self.plain_type, self.plain) if self.plain else ()
 
     @property
-    def randomart(self) -> str | None:
-        """Its picture, as `ssh-keygen -lv` draws it."""
-        return randomart(self.plain_type, self.bits, self.plain) if self.plain else None
+    def randomart(self) -> tuple[str, ...]:
+        """Its picture, line by line, as `ssh-keygen -lv` draws it."""
+        return randomart(self.plain_type, self.bits, self.plain) if self.plain else ()
 
 
 def sha256_fingerprint(blob: bytes) -> str:

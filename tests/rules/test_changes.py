@@ -28,7 +28,7 @@ def commands(side: str, *words: str, **lists: dict[str, str]) -> list[str | None
 def test_openssh_client() -> None:
     line, config = commands("client", theirs=GROUP14)
     assert line == "ssh -o KexAlgorithms=+diffie-hellman-group14-sha1 203.0.113.7"
-    assert config == "Host 203.0.113.7\n    KexAlgorithms +diffie-hellman-group14-sha1"
+    assert config == "KexAlgorithms +diffie-hellman-group14-sha1"
 
 
 def test_openssh_client_on_another_port() -> None:
@@ -44,8 +44,9 @@ def test_openssh_before_7_gets_the_whole_list() -> None:
 
 def test_every_slot_in_one_change() -> None:
     theirs = {**GROUP14, "encryption": "aes128-cbc", "mac": "hmac-md5"}
-    line, _ = commands("client", theirs=theirs)
+    line, *config = commands("client", theirs=theirs)
     assert line is not None
+    assert config == ["KexAlgorithms +diffie-hellman-group14-sha1", "Ciphers +aes128-cbc", "MACs +hmac-md5"]
     assert line == (
         "ssh -o KexAlgorithms=+diffie-hellman-group14-sha1 -o Ciphers=+aes128-cbc -o MACs=+hmac-md5 203.0.113.7"
     )
