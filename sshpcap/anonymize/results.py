@@ -4,14 +4,17 @@ Every string and every octet string of a session is gone through, whatever field
 needs nothing here. Name-lists stay: they are the same for everybody. Must not know: frames, formats.
 """
 
+import base64
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from sshpcap import limits
 from sshpcap.anonymize import preambles
 from sshpcap.anonymize.key_blobs import replaced
 from sshpcap.anonymize.pseudonyms import Pseudonyms, host_names, masked
@@ -31,6 +34,8 @@ _OUR_NAMES: Final = frozenset(
     ("id", "cause", "kind", "name", "code", "conn_state", "history", "implementation", "version", "signature_algorithm")
 )
 _UNTOUCHED: Final = (KexInit, Hassh, Slot, Negotiation)
+_HIDDEN_KEY: Final = "SHA256:" + "x" * 43
+"""Stands for a key of the user's own files that no server showed."""
 _ESCAPES: Final = re.compile(rb"\\\\|\\x([0-9a-f]{2})")
 _SHORTEST: Final = 4
 """Characters of a comment that is looked for by itself; a shorter one only with its identification string."""
@@ -44,10 +49,14 @@ class Results:
     def __init__(self, names: Pseudonyms) -> None:
         self.names = names
         self._files: dict[str, str] = {}
+        self._keys: dict[str, dict[str, str]] = {}
+        """Server address → fingerprints of its keys, and what stands for them: connections speak of each other's."""
 
     def report(self, report: Report) -> Report:
         """The whole report."""
         captures = tuple(self._capture(capture) for capture in report.captures)
+        for session in report.sessions:
+            self._know(session)
         plain = _Rewriter(self.names, dict(self._files))
         return msgspec.structs.replace(
             report,
@@ -58,10 +67,18 @@ class Results:
 
     def session(self, session: Session) -> Session:
         """One connection."""
-        found = _Rewriter(self.names, _texts(session, self.names))
+        self._know(session)
+        found = _Rewriter(self.names, self._keys.get(session.server.address, {}) | _texts(session, self.names))
         made: Session = found.value(session)
         ends = [endpoint(party) for party in (made.client, made.server)]
         return msgspec.structs.replace(made, community_id=community_id(*ends))
+
+    def _know(self, session: Session) -> None:
+        key = session.host_key
+        if key is not None and self.names.keys:
+            known = self._keys.setdefault(session.server.address, {})
+            if key.sha256 not in known and len(known) < limits.MAX_KEYS_OF_A_SERVER:
+                known[key.sha256] = _host_key(key, self.names).sha256
 
     def file(self, path: str) -> str:
         """What a capture is called: its name may be that of a host or a customer."""
@@ -115,13 +132,7 @@ def _texts(session: Session, names: Pseudonyms) -> dict[str, str]:
             hosts |= {name for value in message.fields.values() if isinstance(value, str) for name in host_names(value)}
     found |= {host: masked(host.encode()).decode() for host in hosts}
     if session.host_key is not None:
-        new = _host_key(session.host_key, names)
-        found |= {session.host_key.sha256: new.sha256, session.host_key.md5: new.md5}
-        if session.host_key.certificate is not None and new.certificate is not None:
-            old, made = session.host_key.certificate, new.certificate
-            named = {old.key_id: made.key_id, **dict(zip(old.principals, made.principals, strict=False))}
-            found |= {name: new for name, new in named.items() if len(name) >= _SHORTEST and not _is_address(name)}
-            found[old.ca_sha256] = made.ca_sha256
+        found |= _key_texts(session.host_key, names)
     found.pop("", None)
     return {old: new for old, new in found.items() if old != new}
 
@@ -158,13 +169,54 @@ def _hosts_of(party: Party) -> set[str]:
 
 
 def _host_key(key: HostKey, names: Pseudonyms) -> HostKey:
+    """The key with everything that follows from its blob."""
     blob = replaced(key.blob, names)
     read = read_public_key(blob)
     if blob == key.blob or isinstance(read, Malformed):
         return key
     return msgspec.structs.replace(
-        key, blob=blob, bits=read.bits, sha256=read.sha256, md5=read.md5, certificate=read.certificate
+        key,
+        blob=blob,
+        bits=read.bits,
+        sha256=read.sha256,
+        md5=read.md5,
+        certificate=read.certificate,
+        sshfp=read.sshfp,
+        randomart=read.randomart,
     )
+
+
+def _key_texts(key: HostKey, names: Pseudonyms) -> dict[str, str]:
+    """What stands for the forms of a key that are printed, and for what the user's files call its host."""
+    new = _host_key(key, names)
+    found = {key.sha256: new.sha256, key.md5: new.md5, **_hex_forms(key, new), **dict(_plain_forms(key, new))}
+    if key.certificate is not None and new.certificate is not None:
+        old, made = key.certificate, new.certificate
+        named = {old.key_id: made.key_id, **dict(zip(old.principals, made.principals, strict=False))}
+        found |= {name: new for name, new in named.items() if len(name) >= _SHORTEST and not _is_address(name)}
+        found[old.ca_sha256] = made.ca_sha256
+    known = key.known_hosts
+    if known is not None:
+        entries = (*known.differing, *known.other_names)
+        hosts = [known.name, *(host for entry in entries for host in re.split(r"[,\s]", entry.hosts))]
+        found |= {host: masked(host.encode()).decode() for host in hosts if host_names(host)}
+        for file in filter(None, (known.file, *(entry.file for entry in entries))):
+            found[file] = os.path.basename(file)
+        if names.keys:
+            found |= {entry.sha256: _HIDDEN_KEY for entry in entries if entry.sha256 not in found}
+    return found
+
+
+def _hex_forms(key: HostKey, new: HostKey) -> dict[str, str]:
+    pairs = zip(key.sshfp, new.sshfp, strict=False)
+    return {old.rpartition(" ")[2]: made.rpartition(" ")[2] for old, made in pairs}
+
+
+def _plain_forms(key: HostKey, new: HostKey) -> Iterator[tuple[str, str]]:
+    """The key as lines of known_hosts have it: in base64, of a certificate the plain key in it."""
+    before, after = read_public_key(key.blob), read_public_key(new.blob)
+    if not isinstance(before, Malformed) and not isinstance(after, Malformed) and before.plain and after.plain:
+        yield base64.b64encode(before.plain).decode(), base64.b64encode(after.plain).decode()
 
 
 class _Rewriter:
@@ -187,7 +239,9 @@ class _Rewriter:
         if isinstance(value, dict):
             return {name: self.value(one) for name, one in value.items()}
         if isinstance(value, HostKey):
-            return _host_key(value, self._names)
+            key = _host_key(value, self._names)
+            rewritten = ("known_hosts_line", "known_hosts", "shown_before")
+            return msgspec.structs.replace(key, **{name: self.value(getattr(value, name)) for name in rewritten})
         if isinstance(value, _UNTOUCHED) or not isinstance(value, msgspec.Struct):
             return value
         ours = _words_of_ours(type(value))

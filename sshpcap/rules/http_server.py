@@ -60,7 +60,7 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="client",
                 action="through an HTTP proxy, ask with CONNECT (OpenBSD's netcat; PuTTY: Connection > Proxy, HTTP)",
-                command="ssh -o ProxyCommand='nc -X connect -x PROXY:3128 %h %p' HOST",
+                command="ssh -o ProxyCommand='nc -X connect -x PROXY:8080 %h %p' HOST",
                 risk="most proxies allow CONNECT to port 443 only",
             ),
             WHO_LISTENS,
