@@ -1,8 +1,11 @@
 """From a text that a program printed to the findings that produce it, and to the connections that fit it.
 
-The texts stand in the pages of the findings, in the part "What programs say", a line each: `program: "text"`, with
-`{names}` for what differs from case to case. Nothing is listed here a second time. What is no finding, because it
-happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that programs print.
+The texts are those of the rules (`Rule.messages`), with `{names}` for what differs from case to case; nothing is
+listed here a second time. The part "What programs say" of a finding's page is made from them, too. What is no finding,
+because it happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that programs print.
+
+A text that a user gives may be long or hostile: only its last lines are read, each cut, and every comparison takes time
+in proportion to a line.
 """
 
 import difflib
@@ -16,6 +19,7 @@ from sshpcap.rules import PAGES, RULES
 from sshpcap.rules.spoken_numbers import notes, plain_words
 
 PART: Final = "What programs say"
+_NAME: Final = re.compile(r"\{(\w+)\}")
 _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
 _OWN_PROGRAM: Final = {
@@ -30,13 +34,17 @@ _OWN_PROGRAM: Final = {
     "libssh2": "libssh2",
     "libssh": "libssh",
     "JSch": "jsch",
-    "Go": "go",
+    "Go x/crypto/ssh": "go",
+    "ssh2 (Node.js)": "node",
 }
-"""Implementation, as identification strings name it → how its lines begin in the pages."""
+"""Implementation, as identification strings name it → how the names of its texts begin."""
+_LONGEST_LINE: Final = 1000
+_MOST_LINES: Final = 200
+"""Errors stand at the end of what a program prints."""
 
 
 class Line(NamedTuple):
-    """A text of a page."""
+    """A line that a program prints."""
 
     finding: str
     program: str
@@ -58,29 +66,54 @@ def part(page: str, heading: str) -> str:
     return found.group(1) if found else ""
 
 
+def page(finding: str) -> str:
+    """The page of a finding, with what programs say in front of the references."""
+    text, said = PAGES[finding].strip(), "\n".join(_said_of(finding))
+    before, references, after = text.partition("\nReferences\n")
+    return f"{before}\n{PART}\n{said}\n{references}{after}" if said else text
+
+
+def _said_of(finding: str) -> Iterator[str]:
+    rule = next(rule for rule in RULES if rule.id == finding)
+    for program, text in rule.messages.items():
+        shown = _NAME.sub(lambda found: found.group(1).upper(), text)
+        yield f"    - {program_words(program)}: " + ", ".join(f"`{line}`" for line in shown.split(" / "))
+
+
+def program_words(program: str) -> str:
+    """A key of `Rule.messages` in words, as reports show it."""
+    return program.replace("_", " ")
+
+
 @cache
 def lines() -> tuple[Line, ...]:
-    """Every text of every page."""
-    return tuple(Line(finding, *pair) for finding, page in PAGES.items() for pair in texts_of(page))
-
-
-def texts_of(page: str) -> Iterator[tuple[str, str]]:
-    """Programs and texts of one page."""
-    for found in re.finditer(r'^    ([a-z][\w .>=<-]*?): "(.*)"', part(page, PART), flags=re.MULTILINE):
-        yield found.group(1), found.group(2)
+    """Every line of every text of every rule."""
+    return tuple(
+        Line(rule.id, program_words(program), line.strip())
+        for rule in RULES
+        for program, text in rule.messages.items()
+        for line in text.split(" / ")
+    )
 
 
 @cache
 def pattern(text: str) -> re.Pattern[str]:
-    """What a text of a page looks like where it is printed."""
-    shapes = {"address": r"\S+?", "port": r"-?\d+", "number": r"-?\d+"}
-    parts = re.split(r"\{(\w+)\}", _even(text))
-    return re.compile(
-        "".join(
-            shapes.get(part, r".+?") if place % 2 else re.escape(part).replace(r"\ ", r"\s+")
-            for place, part in enumerate(parts)
-        )
-    )
+    """What a text looks like where it is printed; each name ends where what follows it first appears."""
+    pieces = _NAME.split(_even(text))
+    made = [re.escape(pieces[0])]
+    for name, literal in zip(pieces[1::2], pieces[2::2], strict=True):
+        shape = _SHAPES.get(name, r".+?")
+        if made == [""]:
+            made.append(re.escape(literal.lstrip()))  # what stands in front may be anything
+        elif literal:
+            made.append(f"(?>{shape}{re.escape(literal)})")
+    return re.compile("".join(made).rstrip())
+
+
+_SHAPES: Final = {
+    **dict.fromkeys(("server", "client"), r"\S+?"),
+    **dict.fromkeys(("port", "client_port", "number", "number_and_4", "code"), r"-?\d++"),
+}
 
 
 def search(text: str) -> tuple[Fit, ...]:
@@ -89,8 +122,9 @@ def search(text: str) -> tuple[Fit, ...]:
     programs: dict[str, dict[str, None]] = {}
     for spoken in _lines_of(text):
         best: dict[str, int] = {}
+        shape = _shape(spoken)
         for line in lines():
-            explained = _explained(spoken, line.text)
+            explained = _explained(spoken, shape, line.text)
             if explained:
                 best[line.finding] = max(best.get(line.finding, 0), explained)
                 programs.setdefault(line.finding, {})[line.program] = None
@@ -102,7 +136,7 @@ def search(text: str) -> tuple[Fit, ...]:
 
 
 def nearest(text: str, count: int = 3) -> tuple[str, ...]:
-    """Texts of the pages that resemble one that is not in them."""
+    """Texts that resemble one that is not known."""
     known = {_even(line.text): line.text for line in lines()}
     found = dict.fromkeys(
         known[close] for spoken in _lines_of(text) for close in difflib.get_close_matches(spoken, known, count, 0.6)
@@ -154,19 +188,40 @@ def _points(session: Session, finding: Finding, fit: Fit, text: str) -> tuple[in
 
 def _lines_of(text: str) -> Iterable[str]:
     """The lines of a text in the form in which texts are compared; of a line with a number, its plain words too."""
-    for line in (*text.splitlines(), *plain_words(text)):
-        even = _even(line)
-        if len(even) >= _SHORTEST:
-            yield even
+    given = [line[:_LONGEST_LINE] for line in text[-_MOST_LINES * _LONGEST_LINE :].splitlines()]
+    cut = given[-_MOST_LINES:]
+    every = dict.fromkeys(_even(line) for line in (*cut, *plain_words("\n".join(cut))))
+    return [line for line in every if len(line) >= _SHORTEST]
 
 
-def _explained(spoken: str, text: str) -> int:
-    """Characters of a line that a text of a page explains; 0 if it does not."""
-    literal = len(re.sub(r"\{\w+\}", "", text))
-    if literal >= _SHORTEST and pattern(text).search(spoken):
+def _explained(spoken: str, shape: str, text: str) -> int:
+    """Characters of a line that a text explains; 0 if it does not."""
+    pieces = _pieces(text)
+    literal = sum(map(len, pieces))
+    if literal < _SHORTEST:
+        return 0
+    if all(piece in spoken for piece in pieces) and pattern(text).search(spoken):
         return literal
-    # The line may be only a part of what was printed.
-    return len(spoken) if spoken in _even(text) else 0
+    # The line may be only a part of what was printed, with other numbers and addresses in it.
+    return len(spoken) if shape in _template(text) else 0
+
+
+@cache
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(piece.strip() for piece in _NAME.split(_even(text))[::2] if piece.strip())
+
+
+@cache
+def _template(text: str) -> str:
+    even = _even(text)
+    for name in ("server", "client", *_SHAPES):
+        even = even.replace(f"{{{name}}}", "0")
+    return _shape(even)
+
+
+def _shape(text: str) -> str:
+    """A text with 0 for every number and address."""
+    return re.sub(r"(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}|\d+(?:\.\d+){3}|\d+", "0", text)
 
 
 def _even(text: str) -> str:
