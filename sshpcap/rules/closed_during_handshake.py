@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
-from sshpcap.rules.printed import CLOSED_BY_CLIENT, CLOSED_LATER, later
+from sshpcap.rules.printed import LATER, later
 
 ID = "closed-during-handshake"
 TITLE = "Closed during the handshake"
@@ -196,4 +196,4 @@ _STAGES = {
     "encrypted": "encryption",
 }
 
-RULE = Rule(ID, TITLE, "error", check, fallback=True, messages={**CLOSED_LATER, **CLOSED_BY_CLIENT})
+RULE = Rule(ID, TITLE, "error", check, fallback=True, messages=LATER)

@@ -44,7 +44,7 @@ _MESSAGES = {
     "go": "dial tcp {server}:{port}: connect: connection refused",
     "node_ssh2": "ECONNREFUSED",
     "libssh": "Connection refused",
-    "curl": "Failed to connect to {server} port {port} after {number} ms: Couldn't connect to server",
+    "curl": "Failed to connect to {server} port {port} after {ms} ms: Couldn't connect to server",
 }
 
 
@@ -82,7 +82,7 @@ def _messages(session: Session, icmp: str) -> dict[str, str]:
     """What clients print; other programs than these word the same error of the system."""
     key = _openssh(icmp) if icmp else "openssh_client"
     if key == "openssh_client":
-        return fill({name: text for name, text in _MESSAGES.items() if name not in _UNREACHABLE}, session)
+        return fill({name: text for name, text in _MESSAGES.items() if name not in _UNREACHABLE}, session, ms="N")
     return fill({"openssh_client": _MESSAGES[key], "paramiko": _MESSAGES["paramiko"]}, session)
 
 

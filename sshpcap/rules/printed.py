@@ -13,6 +13,17 @@ from sshpcap.model import Session, Who
 
 Texts = Mapping[str, str]
 
+
+def together(texts: Texts, **others: Texts) -> dict[str, str]:
+    """All texts of a rule that has several sets of them: a key that is there already gets the name of its set."""
+    every = dict(texts)
+    for name, more in others.items():
+        for program, text in more.items():
+            if every.get(program) != text:
+                every[f"{program}_{name}" if program in every else program] = text
+    return every
+
+
 CLOSED_BEFORE_GREETING: Final[Texts] = {
     "openssh_client": (
         "kex_exchange_identification: Connection closed by remote host / Connection closed by {server} port {port}"
@@ -122,6 +133,9 @@ NOT_RESPONDING_LOGGED: Final[Texts] = {
 }
 """ClientAliveInterval and ClientAliveCountMax."""
 
+BEFORE_GREETING: Final[Texts] = together(CLOSED_BEFORE_GREETING, reset=RESET_BEFORE_GREETING)
+LATER: Final[Texts] = together(CLOSED_LATER, reset=RESET_LATER, closed=CLOSED_BY_CLIENT, of_client=RESET_BY_CLIENT)
+
 INVALID_FORMAT: Final[Texts] = {
     "openssh_client": "banner exchange: Connection to {server} port {port}: invalid format",
 }
@@ -161,16 +175,6 @@ def fill(texts: Texts, session: Session, **more: object) -> dict[str, str]:
         **more,
     }
     return {program: _filled(text, known) for program, text in texts.items()}
-
-
-def together(texts: Texts, **others: Texts) -> dict[str, str]:
-    """All texts of a rule that has several sets of them: a key that is there already gets the name of its set."""
-    every = dict(texts)
-    for name, more in others.items():
-        for program, text in more.items():
-            if every.get(program) != text:
-                every[f"{program}_{name}" if program in every else program] = text
-    return every
 
 
 def bad_packet_length(session: Session, sender: Who, number: int) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """From a text that a program printed to the findings that produce it, and to the connections that fit it.
 
 The texts are those of the rules (`Rule.messages`), with `{names}` for what differs from case to case; nothing is
-listed here a second time. The part "What programs say" of a finding's page is made from them, too. What is no finding,
-because it happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that programs print.
+listed here a second time. The part "What programs say" of a finding's page is made from them, too. What is no
+finding, because it happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that
+programs print.
 
 A text that a user gives may be long or hostile: only its last lines are read, each cut, and every comparison takes time
 in proportion to a line.
@@ -12,6 +13,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from sshpcap.model import ClientSaid, Finding, Report, SaidFit, Session
@@ -38,6 +40,8 @@ _OWN_PROGRAM: Final = {
     "ssh2 (Node.js)": "node",
 }
 """Implementation, as identification strings name it → how the names of its texts begin."""
+IPAddress = IPv4Address | IPv6Address
+_ADDRESS: Final = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,45})")
 _LONGEST_LINE: Final = 1000
 _MOST_LINES: Final = 200
 """Errors stand at the end of what a program prints."""
@@ -99,19 +103,20 @@ def lines() -> tuple[Line, ...]:
 @cache
 def pattern(text: str) -> re.Pattern[str]:
     """What a text looks like where it is printed; each name ends where what follows it first appears."""
-    pieces = _NAME.split(_even(text))
-    made = [re.escape(pieces[0])]
-    for name, literal in zip(pieces[1::2], pieces[2::2], strict=True):
-        shape = _SHAPES.get(name, r".+?")
-        if made == [""]:
-            made.append(re.escape(literal.lstrip()))  # what stands in front may be anything
+    # Without going back: time stays in proportion to a line's length. An address has no end of its own (IPv6).
+    first, *rest = _NAME.split(_even(text))
+    made = re.escape(first.rstrip() if rest == ["", ""] else first)
+    for name, literal in zip(rest[::2], rest[1::2], strict=True):
+        if not made:
+            made = re.escape(literal.lstrip())  # what stands in front may be anything
         elif literal:
-            made.append(f"(?>{shape}{re.escape(literal)})")
-    return re.compile("".join(made).rstrip())
+            shape = _SHAPES.get(name)
+            made += f"{shape}{re.escape(literal)}" if shape else f"(?>.+?{re.escape(literal)})"
+    return re.compile(made)
 
 
 _SHAPES: Final = {
-    **dict.fromkeys(("server", "client"), r"\S+?"),
+    **dict.fromkeys(("server", "client"), r"\S{1,100}?"),
     **dict.fromkeys(("port", "client_port", "number", "number_and_4", "code"), r"-?\d++"),
 }
 
@@ -146,44 +151,79 @@ def nearest(text: str, count: int = 3) -> tuple[str, ...]:
 
 def rank(report: Report, text: str) -> ClientSaid:
     """The connections that fit what a client printed, best first."""
+    given = tuple(_lines_of(text))
     fits = {fit.finding: fit for fit in search(text)}
+    named = _addresses(text)
     scored: list[tuple[int, int, SaidFit]] = []
     for session in report.sessions:
-        of_session = [(finding, fits[finding.id]) for finding in session.findings if finding.id in fits]
-        if not of_session:
+        of_session = [(finding, _fit(finding, fits.get(finding.id), given)) for finding in session.findings]
+        known = [(finding, fit) for finding, fit in of_session if fit is not None]
+        if not known:
             continue
-        finding, fit = max(of_session, key=lambda pair: pair[1].weight)
-        points, reasons = _points(session, finding, fit, text)
+        finding, fit = max(known, key=lambda pair: pair[1].weight)
+        points, reasons = _points(session, finding, fit, text, named)
         scored.append((-points, session.index, SaidFit(session=session.index, finding=finding.id, reasons=reasons)))
     scored.sort(key=lambda row: row[:2])
-    return ClientSaid(text=text, notes=notes(text), findings=tuple(fits), fits=tuple(fit for _, _, fit in scored))
+    found = dict.fromkeys((*fits, *(fit.finding for _, _, fit in scored)))
+    return ClientSaid(text=text, notes=notes(text), findings=tuple(found), fits=tuple(fit for _, _, fit in scored))
 
 
-def _points(session: Session, finding: Finding, fit: Fit, text: str) -> tuple[int, tuple[str, ...]]:
+def _fit(finding: Finding, known: Fit | None, given: tuple[str, ...]) -> Fit | None:
+    """How much of a text this finding explains here, where the names in its messages are filled in."""
+    weight, programs = 0, dict.fromkeys(known.programs if known else ())
+    for program, message in finding.expected_messages.items():
+        expected = [line for line in map(_even, message.split(" / ")) if len(line) >= _SHORTEST]
+        explained = sum(max((len(line) for line in expected if line in spoken), default=0) for spoken in given)
+        if explained:
+            weight, programs[program_words(program)] = max(weight, explained), None
+    if not weight and known is None:
+        return None
+    return Fit(finding.id, tuple(programs), max(weight, known.weight if known else 0))
+
+
+def _points(
+    session: Session, finding: Finding, fit: Fit, text: str, named: frozenset[IPAddress]
+) -> tuple[int, tuple[str, ...]]:
     """How well a session fits a text, and why."""
     points = fit.weight
     reasons = [f"{finding.id} produces this text ({', '.join(fit.programs)})"]
-    if session.server.address in text:
+    if ip_address(session.server.address) in named:
         points += 1000
         reasons.append("the text names its server's address")
-    elif re.search(r"\d+\.\d+\.\d+\.\d+", text):
+    elif ip_address(session.client.address) in named:
+        points += 1000
+        reasons.append("the text names its client's address, as a server's log does")
+    elif named:
         points -= 1000
-        reasons.append("the text names another address (a name or NAT may explain that)")
+        reasons.append("but the text names another address (a NAT or a proxy would explain that)")
     if re.search(rf"(port |:){session.server.port}\b", text):
         points += 50
-        reasons.append("and its port")
+        reasons.append("the text names its port")
     client = session.client.identification
     own = _OWN_PROGRAM.get(client.implementation or "") if client else None
-    if own is not None:
+    if own is not None and client is not None and not all("log" in program for program in fit.programs):
         if any(program.startswith(own) for program in fit.programs):
             points += 200
-            reasons.append(f"its client is {client.implementation if client else ''}, which prints it so")
+            reasons.append(f"its client is {client.implementation}, which prints it so")
         else:
             points -= 200
-            reasons.append("its client is another program than those that print it so")
+            reasons.append(f"but its client is {client.implementation}, another program than those that print it so")
     if session.verdict.cause == finding.id:
         points += 100
     return points, tuple(reasons)
+
+
+def _addresses(text: str) -> frozenset[IPAddress]:
+    """The IP addresses that a text names."""
+    found = set()
+    for word in _ADDRESS.findall(text[-_MOST_LINES * _LONGEST_LINE :]):
+        for shape in (word, word.rstrip(":."), word.rpartition(":")[0]):
+            try:
+                found.add(ip_address(shape))
+            except ValueError:
+                continue
+            break
+    return frozenset(found)
 
 
 def _lines_of(text: str) -> Iterable[str]:
