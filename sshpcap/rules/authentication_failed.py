@@ -44,6 +44,7 @@ _MESSAGES = {
     "node_ssh2": "All configured authentication methods failed",
     "libssh": "Access denied for 'password'. Authentication that can continue: {list}",
     "curl": "Authentication failure",
+    "dropbear": "Disconnect received",
     "sshd_log": (
         "Failed password for {user} from {client} port {client_port} ssh2 / Failed password for invalid user {user}"
         " from {client} port {client_port} ssh2"

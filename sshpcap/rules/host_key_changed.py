@@ -42,7 +42,7 @@ _MESSAGES = {
         " {host}"
     ),
     "dropbear": "{type} host key mismatch for {host} ! / Fingerprint is {sha256} / Expected {old_sha256}",
-    "paramiko": "Host key for server '{host}' does not match",
+    "paramiko": "BadHostKeyException: Host key for server '{host}' does not match",
     "asyncssh": "Host key is not trusted for host {host}",
     "jsch": "reject HostKey: {host}",
     "go": "ssh: handshake failed: knownhosts: key mismatch",

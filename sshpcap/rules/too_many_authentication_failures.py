@@ -37,6 +37,7 @@ _MESSAGES = {
         " port {port}"
     ),
     "putty": 'Remote side sent disconnect message type 2 (protocol error): "Too many authentication failures"',
+    "dropbear": "Disconnect received",
     "sshd_log": ("maximum authentication attempts exceeded for {user} from {client} port {client_port} ssh2 [preauth]"),
 }
 

@@ -1,8 +1,7 @@
 """What programs say: every text of a finding is found again as that finding's, by its own words and by real outputs."""
 
 import json
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -49,10 +48,20 @@ def test_every_expected_message_is_recognised_as_its_finding_s_own() -> None:
         for finding in session.findings:
             for program, text in finding.expected_messages.items():
                 for line in text.split(" / "):
-                    if _own(finding.id, line) < _FEW or (finding.id, program, line) in checked:
+                    if _free(line, finding.id, program) or (finding.id, program, line) in checked:
                         continue
                     checked.add((finding.id, program, line))
                     if finding.id not in {fit.finding for fit in search(line)}:
                         missed.setdefault(f"{finding.id}, {program}: {line}", name)
     assert not missed, "\n".join(f"{what} ({name})" for what, name in missed.items())
     assert len(checked) > 500
+
+
+def _free(line: str, finding: str, program: str) -> bool:
+    """A line without words of the program's own: a fingerprint, or what the other side wrote."""
+    if len(line) < _FEW or line.startswith(("SHA256:", "# ")):
+        return True
+    # Of a DISCONNECT these show the peer's text and nothing of their own.
+    if finding == "disconnect-message" and program.startswith(("asyncssh", "node_ssh2")):
+        return True
+    return finding == "http-client" and '"GET' in line  # a request has " / " in it, which looks like the end of a line
