@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from sshpcap.report.machine import json_schema
-from sshpcap.rules import PAGES, RULES
+from sshpcap.rules import RULES
+from sshpcap.rules.said import page
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 
 
 def findings() -> str:
-    """All findings, a section each, from the docstrings of their rules."""
+    """All findings, a section each, from the docstrings and messages of their rules."""
     parts = [
         "# Findings\n",
         "Made from the rules by `python tools/make_docs.py`; `sshpcap explain ID` prints the same.\n",
@@ -24,7 +25,7 @@ def findings() -> str:
     parts += [f"- [{rule.id}](#{rule.id}): {rule.title} ({rule.severity})" for rule in RULES]
     for rule in RULES:
         parts.append(f"\n## {rule.id}\n")
-        for line in PAGES[rule.id].strip().splitlines():
+        for line in page(rule.id).splitlines():
             heading = bool(line) and not line.startswith(" ") and not line.endswith(".")
             parts.append(f"\n### {line}\n" if heading else line.strip())
     return "\n".join(parts) + "\n"

@@ -16,6 +16,7 @@ def explain(what: tuple[str, ...]) -> None:
     findings that produce it, what its numbers mean, and what a capture would show.
     """
     from sshpcap.rules import PAGES, RULES
+    from sshpcap.rules.said import page
 
     asked = " ".join(what)
     if not asked.strip():
@@ -23,11 +24,10 @@ def explain(what: tuple[str, ...]) -> None:
         for rule in RULES:
             click.echo(f"{rule.id:<{wide}}  {rule.severity:<7}  {rule.title}")
         return
-    page = PAGES.get(asked)
-    if page is None:
+    if asked not in PAGES:
         _explain_text(asked)
         return
-    click.echo(f"{asked}\n{'=' * len(asked)}\n\n{page.strip()}")
+    click.echo(f"{asked}\n{'=' * len(asked)}\n\n{page(asked)}")
 
 
 def _explain_text(text: str) -> None:

@@ -26,13 +26,31 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Authentication, Finding, Remedy, Session
+from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import too_many_authentication_failures
-from sshpcap.rules.base import Rule, client_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import exchanges, failed_login, methods, told
+from sshpcap.rules.printed import fill
 
 ID = "authentication-failed"
 TITLE = "The login was refused, as after a wrong password"
+_MESSAGES = {
+    "openssh_client": "Permission denied, please try again. / {user}@{host}: Permission denied ({list}).",
+    "putty": "Access denied",
+    "putty_batch": "Configured password was not accepted",
+    "paramiko": "AuthenticationException: Authentication failed.",
+    "go": "ssh: unable to authenticate, attempted methods [none password], no supported methods remain",
+    "jsch": "Auth fail",
+    "node_ssh2": "All configured authentication methods failed",
+    "libssh": "Access denied for 'password'. Authentication that can continue: {list}",
+    "curl": "Authentication failure",
+    "dropbear": "Disconnect received",
+    "sshd_log": (
+        "Failed password for {user} from {client} port {client_port} ssh2 / Failed password for invalid user {user}"
+        " from {client} port {client_port} ssh2"
+    ),
+}
+"""Verbatim, from real runs; the list in brackets is a guess by its length."""
 
 _MAX_AUTH_TRIES = 6
 
@@ -57,7 +75,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused")),
-        expected_messages=_messages(session, login),
+        expected_messages=fill(_MESSAGES, session, list=methods(login)),
         causes=(
             "wrong password, or wrong user name",
             "the user does not exist on the server, is locked, or is kept out (AllowUsers, DenyUsers, PermitRootLogin)",
@@ -82,22 +100,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-def _messages(session: Session, login: Authentication) -> dict[str, str]:
-    """Verbatim, from real runs; the list in brackets is a guess by its length."""
-    place = client_place(session)
-    return {
-        "openssh_client": f"Permission denied, please try again. / USER@HOST: Permission denied ({methods(login)}).",
-        "putty": "Access denied / FATAL ERROR: Configured password was not accepted (with -batch)",
-        "paramiko": "AuthenticationException: Authentication failed.",
-        "go": "ssh: unable to authenticate, attempted methods [none password], no supported methods remain",
-        "jsch": "Auth fail",
-        "node_ssh2": "All configured authentication methods failed",
-        "libssh": "Access denied for 'password'. Authentication that can continue: ...",
-        "curl": "Authentication failure (67)",
-        "sshd_log": (
-            f"Failed password for USER from {place} ssh2 / Failed password for invalid user USER from {place} ssh2"
-        ),
-    }
-
-
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -23,9 +23,15 @@ from collections.abc import Iterator
 from sshpcap.model import Certificate, Finding, Remedy, Session, Timestamp
 from sshpcap.rules import known
 from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.printed import fill
 
 ID = "certificate-expired"
 TITLE = "The host certificate is outside its validity"
+_TOO_EARLY = "openssh_client_too_early"
+_MESSAGES = {
+    "openssh_client": "Certificate invalid: expired",
+    _TOO_EARLY: "Certificate invalid: not yet valid",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -53,9 +59,9 @@ def check(session: Session) -> Iterator[Finding]:
             f" {how_it_ended(session) if left else 'the client went on all the same'}."
         ),
         evidence=known.evidence(session, key),
-        expected_messages={
-            "openssh_client": f"Certificate invalid: {'not yet valid' if 'not valid before' in words else 'expired'}"
-        },
+        expected_messages=fill(
+            {"openssh_client": _MESSAGES[_TOO_EARLY if "not valid before" in words else "openssh_client"]}, session
+        ),
         causes=("nobody renewed the certificate", "a clock is wrong"),
         remedies=(
             Remedy(
@@ -80,4 +86,4 @@ def _moment(moment: Timestamp) -> str:
     return str(moment)[:19].replace("T", " ") + " UTC"
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

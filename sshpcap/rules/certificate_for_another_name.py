@@ -24,9 +24,11 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import known
 from sshpcap.rules.base import Rule, how_it_ended, listed
+from sshpcap.rules.printed import fill
 
 ID = "certificate-for-another-name"
 TITLE = "The host certificate is for another name"
+_MESSAGES = {"openssh_client": "Certificate invalid: name is not a listed principal / Host key verification failed."}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -51,9 +53,7 @@ def check(session: Session) -> Iterator[Finding]:
             f" {how_it_ended(session) if left else 'the client went on all the same'}.{kind}"
         ),
         evidence=known.evidence(session, key),
-        expected_messages={
-            "openssh_client": "Certificate invalid: name is not a listed principal / Host key verification failed."
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=("the user typed a short name, an alias or the address", "the certificate was made for another host"),
         remedies=(
             Remedy(
@@ -67,4 +67,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -24,10 +24,12 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session, Unanswered
-from sshpcap.rules.base import Rule, client_place, duration, with_close
+from sshpcap.rules.base import Rule, duration, with_close
+from sshpcap.rules.printed import NOT_RESPONDING_LOGGED, fill
 
 ID = "client-alive-timeout"
 TITLE = "The server closed a session whose client no longer answered"
+_MESSAGES = {"openssh_client": "client_loop: send disconnect: Broken pipe", **NOT_RESPONDING_LOGGED}
 
 _LEAST_NS = 900_000_000
 _JITTER = 1.15
@@ -65,10 +67,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, *(Evidence(frame=one.frame, what="the server asks, without an answer") for one in asked)
         ),
-        expected_messages={
-            "openssh_client": "client_loop: send disconnect: Broken pipe",
-            "sshd_log": f"Timeout, client not responding from user USER {client_place(session)}",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "the client's program is stopped or hangs"
             if arrived
@@ -107,4 +106,4 @@ def _regular(session: Session, closed_ns: int) -> list[Unanswered]:
     return found
 
 
-RULE = Rule(ID, TITLE, "warning", check)
+RULE = Rule(ID, TITLE, "warning", check, messages=_MESSAGES)

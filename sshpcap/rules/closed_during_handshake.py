@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
-from sshpcap.rules.printed import CLOSED_BY_CLIENT, CLOSED_LATER, later
+from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "closed-during-handshake"
 TITLE = "Closed during the handshake"
@@ -54,7 +54,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
         ),
-        expected_messages=later(session),
+        expected_messages={**later(session), **_unsent(session)},
         causes=tuple(_causes(session)),
         remedies=(
             Remedy(
@@ -196,4 +196,18 @@ _STAGES = {
     "encrypted": "encryption",
 }
 
-RULE = Rule(ID, TITLE, "error", check, fallback=True, messages={**CLOSED_LATER, **CLOSED_BY_CLIENT})
+
+def _unsent(session: Session) -> dict[str, str]:
+    """What PuTTY prints when it gives up before its own proposal leaves it."""
+    if not _silent_negotiation(session):
+        return {}
+
+    return fill(_UNSENT, session, slot="KIND", list="LIST")
+
+
+_UNSENT = {
+    "putty_unsent_proposal": "Couldn't agree a {slot} (available: {list})",
+    "putty_debian_0_78_unsent_proposal": 'Selected {slot} "{list}" does not correspond to any supported algorithm',
+}
+
+RULE = Rule(ID, TITLE, "error", check, fallback=True, messages=together(LATER, proposal=_UNSENT))

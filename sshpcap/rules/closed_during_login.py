@@ -26,11 +26,33 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, server_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import exchanges, last_speaker, told
+from sshpcap.rules.printed import fill, together
 
 ID = "closed-during-login"
 TITLE = "Closed during the login"
+_BY_SERVER = {
+    "openssh_client": "Connection closed by {server} port {port}",
+    "putty": "Remote side unexpectedly closed network connection",
+    "putty_before_0_71": "Server unexpectedly closed network connection",
+    "paramiko": "AuthenticationException: Authentication failed: transport shut down or saw EOF",
+    "sshd_log": (
+        "administratively prohibited connection for {user} from {client} port {client_port} / Access denied for user"
+        " {user} by PAM account configuration / Corrupted MAC on input. / ssh_dispatch_run_fatal: Connection from"
+        " {client} port {client_port}: message authentication code incorrect"
+    ),
+}
+_BY_CLIENT = {
+    "openssh_client": (
+        "{user}@{host}: Permission denied ({list}). / Corrupted MAC on input. / ssh_dispatch_run_fatal: Connection to"
+        " {server} port {port}: message authentication code incorrect"
+    ),
+    "putty": "Incorrect MAC received on packet",
+    "dropbear": "Error decrypting",
+    "paramiko": "Mismatched MAC / Server '{host}' not found in known_hosts",
+    "sshd_log": "Connection closed by {client} port {client_port} [preauth]",
+}
 
 _CHECK_AFTER_NEWKEYS = ("paramiko", "libssh", "libssh2", "Go", "JSch", "node ssh2")
 
@@ -50,7 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE if tried else "Closed before the login began",
         summary=told(session, _what(session, login)),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
-        expected_messages=_server_messages(session) if by_server else _client_messages(session),
+        expected_messages=fill(_BY_SERVER if by_server else _BY_CLIENT, session, list="publickey,password"),
         causes=tuple(_server_causes() if by_server else _client_causes(session, tried=tried)),
         remedies=(
             Remedy(
@@ -79,32 +101,6 @@ def _what(session: Session, login: Authentication) -> str:
     return "nothing looks like a successful login"
 
 
-def _server_messages(session: Session) -> dict[str, str]:
-    return {
-        "openssh_client": f"Connection closed by {server_place(session)}",
-        "putty": "Remote side unexpectedly closed network connection",
-        "sshd_log": (
-            f"administratively prohibited connection for USER from {client_place(session)} / Access denied for user"
-            " USER by PAM account configuration / Corrupted MAC on input. / ssh_dispatch_run_fatal: Connection from"
-            f" {client_place(session)}: message authentication code incorrect"
-        ),
-    }
-
-
-def _client_messages(session: Session) -> dict[str, str]:
-    place = server_place(session)
-    return {
-        "openssh_client": (
-            "USER@HOST: Permission denied (publickey,password). / Corrupted MAC on input. / ssh_dispatch_run_fatal:"
-            f" Connection to {place}: message authentication code incorrect"
-        ),
-        "putty": "Incorrect MAC received on packet",
-        "dropbear": "Error decrypting",
-        "paramiko": "Mismatched MAC / Server '[HOST]:PORT' not found in known_hosts",
-        "sshd_log": f"Connection closed by {client_place(session)} [preauth]",
-    }
-
-
 def _server_causes() -> Iterator[str]:
     yield "the server refuses this user or address without a word (RefuseConnection; PAM account; /etc/nologin)"
     yield "the server's program failed: out of memory or file descriptors, a crash, a PAM module"
@@ -128,4 +124,4 @@ def _client_causes(session: Session, *, tried: bool) -> Iterator[str]:
     yield "the user or the program broke off"
 
 
-RULE = Rule(ID, TITLE, "error", check, fallback=True)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_BY_SERVER, left=_BY_CLIENT), fallback=True)

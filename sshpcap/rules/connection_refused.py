@@ -24,9 +24,28 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.printed import fill
 
 ID = "connection-refused"
 TITLE = "Connection refused"
+_UNREACHABLE = {
+    "openssh_client_host_unreachable": "ssh: connect to host {server} port {port}: No route to host",
+    "openssh_client_network_unreachable": "ssh: connect to host {server} port {port}: Network is unreachable",
+    "openssh_client_protocol_unreachable": "ssh: connect to host {server} port {port}: Protocol not available",
+}
+_MESSAGES = {
+    "openssh_client": "ssh: connect to host {server} port {port}: Connection refused",
+    **_UNREACHABLE,
+    "putty": "Network error: Connection refused",
+    "putty_plink": "FATAL ERROR: Connection refused",
+    "dropbear": "Connection to {user}@{server}:{port} exited: Connect failed: Connection refused",
+    "paramiko": "NoValidConnectionsError: [Errno None] Unable to connect to port {port} on {server}",
+    "jsch": "java.net.ConnectException: Connection refused",
+    "go": "dial tcp {server}:{port}: connect: connection refused",
+    "node_ssh2": "ECONNREFUSED",
+    "libssh": "Connection refused",
+    "curl": "Failed to connect to {server} port {port} after {ms} ms: Couldn't connect to server",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -40,12 +59,10 @@ def check(session: Session) -> Iterator[Finding]:
             f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
             f" {close.reasoning[-1]}"
         )
-        message = f"ssh: connect to host {place}: Connection refused"
     else:
         icmp = next((entry.text for entry in session.timeline if entry.frame == close.frame), "ICMP error")
         whose = "the server itself sent it" if close.by == "server" else "the server did not send it"
         summary = f"The connection to {place} was refused by an {icmp} (frame {close.frame}; {whose})."
-        message = f"ssh: connect to host {place}: {_openssh(icmp)}"
     first = session.tcp.client.first_frame
     yield Finding(
         id=ID,
@@ -55,45 +72,31 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=summary,
         evidence=with_close(session, Evidence(frame=first, what="the first SYN") if first else None),
-        expected_messages=_messages(session, message),
+        expected_messages=_messages(session, icmp),
         causes=_rst_causes(close.by) if close.how == "rst" else _icmp_causes(icmp),
         remedies=_REMEDIES[close.how],
     )
 
 
-def _messages(session: Session, openssh: str) -> dict[str, str]:
-    """What clients print (verbatim, from real runs); other programs word the same error of the system."""
-    server = session.server
-    said = {
-        "openssh_client": openssh,
-        "paramiko": (
-            f"NoValidConnectionsError: [Errno None] Unable to connect to port {server.port} on {server.address}"
-        ),
-    }
-    if not openssh.endswith("Connection refused"):
-        return said
-    return said | {
-        "putty": "Network error: Connection refused",
-        "plink": "FATAL ERROR: Connection refused",
-        "dropbear": f"Connection to USER@{server.address}:{server.port} exited: Connect failed: Connection refused",
-        "jsch": "java.net.ConnectException: Connection refused",
-        "go": f"dial tcp {server.address}:{server.port}: connect: connection refused",
-        "node": "ECONNREFUSED",
-        "curl": f"Failed to connect to {server.address} port {server.port} after N ms: Couldn't connect to server",
-    }
+def _messages(session: Session, icmp: str) -> dict[str, str]:
+    """What clients print; other programs than these word the same error of the system."""
+    key = _openssh(icmp) if icmp else "openssh_client"
+    if key == "openssh_client":
+        return fill({name: text for name, text in _MESSAGES.items() if name not in _UNREACHABLE}, session, ms="N")
+    return fill({"openssh_client": _MESSAGES[key], "paramiko": _MESSAGES["paramiko"]}, session)
 
 
 def _openssh(icmp: str) -> str:
-    """What OpenSSH on Linux prints for each code (measured with real errors in the lab)."""
-    for words, message in (
-        ("port unreachable", "Connection refused"),
-        ("protocol unreachable", "Protocol not available"),
-        ("network", "Network is unreachable"),
-        ("no route", "Network is unreachable"),
+    """Which text OpenSSH on Linux has for each code (measured with real errors in the lab)."""
+    for words, key in (
+        ("port unreachable", "openssh_client"),
+        ("protocol unreachable", "openssh_client_protocol_unreachable"),
+        ("network", "openssh_client_network_unreachable"),
+        ("no route", "openssh_client_network_unreachable"),
     ):
         if words in icmp:
-            return message
-    return "No route to host"
+            return key
+    return "openssh_client_host_unreachable"
 
 
 _CAUSES = {
@@ -141,4 +144,4 @@ _REMEDIES = {
     ),
 }  # fmt: skip
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

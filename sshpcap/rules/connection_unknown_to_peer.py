@@ -26,11 +26,18 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Reset, Session
-from sshpcap.rules.base import Rule, duration, server_place, with_close
+from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import begun, idle_mark, other_of, side_of
+from sshpcap.rules.printed import RESET_BY_CLIENT, RESET_LATER, SESSION_LOST, fill, together
 
 ID = "connection-unknown-to-peer"
 TITLE = "The other host does not know the connection any more"
+_ENCRYPTED = {
+    **SESSION_LOST,
+    "openssh_client_or": "Connection reset by {server} port {port}",
+    "putty_or": "Network error: Connection reset by peer",
+    "putty_plink": "FATAL ERROR: Connection reset by peer",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -70,20 +77,8 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _messages(session: Session, reset: Reset) -> dict[str, str]:
     if reset.sender == "client":
-        return {"sshd_log": f"Connection reset by {session.client.address} port {session.client.port}"}
-    if session.outcome != "encrypted":
-        return {
-            "openssh_client": f"Connection reset by {server_place(session)}",
-            "putty": "Network error: Connection reset by peer",
-        }
-    return {
-        "openssh_client": (
-            f"client_loop: send disconnect: Broken pipe, or Connection reset by {server_place(session)}"
-        ),
-        "openssh_client_before_9": f"packet_write_wait: Connection to {server_place(session)}: Broken pipe",
-        "putty": "Network error: Software caused connection abort, or Network error: Connection reset by peer",
-        "plink": "FATAL ERROR: Connection reset by peer",
-    }
+        return fill(RESET_BY_CLIENT, session)
+    return fill(_ENCRYPTED if session.outcome == "encrypted" else RESET_LATER, session)
 
 
 def _causes(session: Session, reset: Reset, *, idle: bool) -> tuple[str, ...]:
@@ -114,4 +109,6 @@ _REMEDIES = (
     Remedy(side="capture", action="capture at both ends at the same time: it shows what ended the other side"),
 )
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(
+    ID, TITLE, "error", check, messages=together(_ENCRYPTED, before_encryption=RESET_LATER, of_client=RESET_BY_CLIENT)
+)

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Disconnect, Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
-from sshpcap.rules.printed import fill
+from sshpcap.rules.printed import fill, together
 
 ID = "disconnect-message"
 TITLE = "SSH_MSG_DISCONNECT"
@@ -121,4 +121,4 @@ def _messages(session: Session, said: Disconnect) -> dict[str, str]:
     return fill(texts, session, code=said.code, text=said.description, words=words)
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**_FROM_SERVER, "sshd_log": _FROM_CLIENT["sshd_log"]})
+RULE = Rule(ID, TITLE, "error", check, messages=together(_FROM_SERVER, itself=_FROM_CLIENT))

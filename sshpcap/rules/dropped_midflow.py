@@ -24,11 +24,13 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, server_place, with_close
+from sshpcap.rules.base import Rule, how_it_ended, with_close
 from sshpcap.rules.path import Trouble, begun, other_of, repeated, seen_from, sent_evidence, trouble
+from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, SESSION_LOST, fill, together
 
 ID = "dropped-midflow"
 TITLE = "One direction of the connection is dead"
+_MESSAGES = {**together(HANGS_LATER, encrypted=SESSION_LOST), **GRACE_LOGGED}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -65,14 +67,7 @@ def check(session: Session) -> Iterator[Finding]:
             *sent_evidence(found.repeat),
             Evidence(frame=found.proof, what=f"the {other} is still there") if found.proof else None,
         ),
-        expected_messages={
-            "openssh_client": (
-                f"(hangs) client_loop: send disconnect: Broken pipe / Connection to {server_place(session)} timed out"
-            ),
-            "openssh_client_with_ServerAliveInterval": f"Timeout, server {session.server.address} not responding.",
-            "putty": "Network error: Software caused connection abort",
-            "sshd_log": f"Timeout before authentication for {session.client.address} port {session.client.port}",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             f"a firewall between the {sender} and the {other} drops from here on: a rule was loaded, or its state was"
             " lost (failover, table full, restart)",
@@ -102,4 +97,4 @@ def _dead(found: Trouble) -> str:
     return f"from frame {since} on nothing of the {found.sender} gets through to the {other_of(found.sender)},"
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

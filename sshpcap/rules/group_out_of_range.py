@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Confidence, Evidence, Finding, Message, Remedy, Session
 from sshpcap.rules.base import Rule, first, how_it_ended, lost_to_the_capture, shown, with_close
-from sshpcap.rules.printed import fill, later
+from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "group-out-of-range"
 TITLE = "A Diffie-Hellman group of a size that one side does not take"
@@ -135,4 +135,4 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**_TOO_SMALL, "sshd_log_request": _NOT_THERE["sshd_log"]})
+RULE = Rule(ID, TITLE, "error", check, messages=together(_TOO_SMALL, otherwise=LATER, request=_NOT_THERE))

@@ -25,8 +25,9 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, how_it_ended, shown, with_close
+from sshpcap.rules.base import Rule, how_it_ended, shown, with_close
 from sshpcap.rules.path import begun
+from sshpcap.rules.printed import CLOSED_BY_CLIENT, fill
 
 ID = "half-closed"
 TITLE = "The client closed its own direction only"
@@ -55,7 +56,7 @@ def check(session: Session) -> Iterator[Finding]:
             " the server gave up when it read that end."
         ),
         evidence=with_close(session, *(shown(m, f"{m.name} of the server, acknowledged") for m in heard[:3])),
-        expected_messages={"sshd_log": f"Connection closed by {client_place(session)} [preauth]"},
+        expected_messages=fill(CLOSED_BY_CLIENT, session),
         causes=(
             "a ProxyCommand or forwarder passes on the end of its input (nc -N, socat)",
             "a script that sends a few octets and reads the answer (a scanner, a monitoring probe)",
@@ -70,4 +71,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=CLOSED_BY_CLIENT)

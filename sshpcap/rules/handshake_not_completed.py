@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, server_place, with_close
 from sshpcap.rules.path import capital, handshake_open, repeated, seen_from, sent_evidence
+from sshpcap.rules.printed import CONNECT_TIMED_OUT, GREETING_TIMED_OUT, fill, together
 
 ID = "handshake-not-completed"
 TITLE = "The TCP handshake was not completed"
@@ -67,16 +68,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=what,
         evidence=with_close(session, *evidence, *(sent_evidence(found.repeat) if found.repeat else ())),
-        expected_messages={
-            "openssh_client": (
-                f"ssh: connect to host {place}: Connection timed out"
-                if found.kind != "swallowed"
-                else "Connection timed out during banner exchange / "
-                f"Connection to {place} timed out (with ConnectTimeout)"
-            ),
-            "putty": "Network error: Connection timed out",
-            "paramiko": "TimeoutError: timed out" if found.kind != "swallowed" else "Error reading SSH protocol banner",
-        },
+        expected_messages=fill(GREETING_TIMED_OUT if found.kind == "swallowed" else CONNECT_TIMED_OUT, session),
         causes=_CAUSES[found.kind],
         remedies=(
             Remedy(
@@ -117,4 +109,4 @@ _CAUSES = {
     ),
 }
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=together(CONNECT_TIMED_OUT, swallowed=GREETING_TIMED_OUT))

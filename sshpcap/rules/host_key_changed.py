@@ -27,9 +27,27 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, HostKey, KnownEntry, KnownHost, Session
 from sshpcap.rules import known
 from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.printed import fill
 
 ID = "host-key-changed"
 TITLE = "The host key is not the known one"
+_MESSAGES = {
+    "openssh_client": (
+        "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! / The fingerprint for the {kind} key sent by the remote host"
+        " is {sha256}. / Offending {old_kind} key in {place} / Host key for {host} has changed and you have requested"
+        " strict checking. / Host key verification failed."
+    ),
+    "putty": (
+        "WARNING - POTENTIAL SECURITY BREACH! / The host key does not match the one Plink has cached for this server: /"
+        " {host}"
+    ),
+    "dropbear": "{type} host key mismatch for {host} ! / Fingerprint is {sha256} / Expected {old_sha256}",
+    "paramiko": "BadHostKeyException: Host key for server '{host}' does not match",
+    "asyncssh": "Host key is not trusted for host {host}",
+    "jsch": "reject HostKey: {host}",
+    "go": "ssh: handshake failed: knownhosts: key mismatch",
+}
+"""Verbatim, from real runs."""
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -71,26 +89,18 @@ def _once(verdict: KnownHost) -> list[KnownEntry]:
 
 
 def _messages(session: Session, key: HostKey, verdict: KnownHost) -> dict[str, str]:
-    """What programs print (verbatim, from real runs)."""
     entry = verdict.differing[-1]
-    shown, old = known.openssh_type(key.type), known.openssh_type(entry.type)
-    return {
-        "openssh_client": (
-            "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! / The fingerprint for the"
-            f" {shown} key sent by the remote host is {key.sha256}. / Offending {old} key in {known.place(entry)} /"
-            f" Host key for {verdict.name} has changed and you have requested strict checking. /"
-            " Host key verification failed."
-        ),
-        "putty": (
-            "WARNING - POTENTIAL SECURITY BREACH! / The host key does not match the one Plink has cached for this"
-            f" server: / {verdict.name}"
-        ),
-        "dropbear": (
-            f"{key.type} host key mismatch for {verdict.name} ! / Fingerprint is {key.sha256} / Expected {entry.sha256}"
-        ),
-        "paramiko": f"Host key for server '{verdict.name}' does not match",
-        "asyncssh": f"Host key is not trusted for host {verdict.name}",
-    }
+    return fill(
+        _MESSAGES,
+        session,
+        host=verdict.name,
+        kind=known.openssh_type(key.type),
+        type=key.type,
+        sha256=key.sha256,
+        old_kind=known.openssh_type(entry.type),
+        old_sha256=entry.sha256,
+        place=known.place(entry),
+    )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -37,7 +37,7 @@ _FEWER_THAN_A_LOGIN = 100
 _SOON_NS = 2_000_000_000
 _MESSAGES = {
     "paramiko": "Server '{server}' not found in known_hosts",
-    "paramiko_changed_key": "Host key for server '{server}' does not match",
+    "paramiko_changed_key": "BadHostKeyException: Host key for server '{server}' does not match",
     "libssh2": "Denied establishing ssh session: mismatch md5 fingerprint",
     "curl": "SSL peer certificate or SSH remote key was not OK",
     "node_ssh2": "Handshake failed: signature verification failed",

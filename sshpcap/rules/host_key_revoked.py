@@ -22,9 +22,16 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import known
 from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.printed import fill
 
 ID = "host-key-revoked"
 TITLE = "The host key is marked as revoked"
+_MESSAGES = {
+    "openssh_client": (
+        "WARNING: REVOKED HOST KEY DETECTED! / {kind} host key for {host} was revoked and you have requested strict"
+        " checking. / Host key verification failed."
+    ),
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -35,7 +42,6 @@ def check(session: Session) -> Iterator[Finding]:
         return
     left = known.client_left(session)
     then = how_it_ended(session) if left else "the client went on all the same, so it reads another file"
-    word = known.openssh_type(key.type)
     yield Finding(
         id=ID,
         severity=known.severity(session, "warning"),
@@ -47,12 +53,7 @@ def check(session: Session) -> Iterator[Finding]:
             f" {verdict.file}:{verdict.line} marks as revoked for {verdict.name}; {then}."
         ),
         evidence=known.evidence(session, key),
-        expected_messages={
-            "openssh_client": (
-                f"WARNING: REVOKED HOST KEY DETECTED! / {word} host key for {verdict.name} was revoked and you have"
-                " requested strict checking. / Host key verification failed."
-            ),
-        },
+        expected_messages=fill(_MESSAGES, session, kind=known.openssh_type(key.type), host=verdict.name),
         causes=("the private key got into other hands", "the server was to get a new key and still has the old one"),
         remedies=(
             Remedy(
@@ -65,4 +66,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -35,6 +35,7 @@ _ENOUGH, _LEAST = 2048, 1024
 _MESSAGES = {
     "openssh_client": "Bad server host key: Invalid key length",
     "openssh_client_least": "ssh_dispatch_run_fatal: Connection to {server} port {port}: Invalid key length",
+    **{f"{name}_else": text for name, text in MESSAGES.items() if name.startswith("openssh_client")},
 }
 
 
@@ -48,7 +49,6 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if client is not None and client.implementation in CHECK_AFTER_NEWKEYS:
         return
-    others = {f"{name}_else": text for name, text in MESSAGES.items() if name.startswith("openssh_client")}
     yield refused_key_finding(
         session,
         refused,
@@ -56,7 +56,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         confidence="high" if bits < _LEAST else "medium",
         what=f" The RSA key has only {bits:,} bits.",
-        messages=messages(session, refused.key, {**_MESSAGES, **others}),
+        messages=messages(session, refused.key, _MESSAGES),
         causes=(
             f"the RSA key has only {bits:,} bits, fewer than the client demands (RequiredRSASize)",
             "the key differs from the one in known_hosts, or is unknown and the client is strict",

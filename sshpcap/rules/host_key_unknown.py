@@ -26,9 +26,24 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, HostKey, KnownHost, Remedy, Session
 from sshpcap.rules import known
 from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.printed import fill
 
 ID = "host-key-unknown"
 TITLE = "The host key is not known"
+_MESSAGES = {
+    "openssh_client": (
+        "No {kind} host key is known for {host} and you have requested strict checking. / Host key verification failed."
+    ),
+    "openssh_client_asking": (
+        "The authenticity of host '{host}' can't be established. / {kind} key fingerprint is {sha256}."
+    ),
+    "openssh_client_asking_since_10_1": "{kind} key fingerprint is: {sha256}",
+    "putty": "The host key is not cached for this server: / Cannot confirm a host key in batch mode",
+    "dropbear": "Host is not in the trusted hosts file. / Didn't validate host key",
+    "paramiko": "Server '{host}' not found in known_hosts",
+    "asyncssh": "Host key is not trusted for host {host}",
+    "jsch": "UnknownHostKey: {host}.",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -57,7 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
             f" (frame {key.frame}){'; ' + how_it_ended(session) if left else ''}.{elsewhere}"
         ),
         evidence=known.evidence(session, key),
-        expected_messages=_messages(key, verdict),
+        expected_messages=_messages(session, key, verdict),
         causes=(
             "nobody has connected to this server from that account, or only under another name",
             "the client was strict, or could not ask (batch mode)",
@@ -85,21 +100,8 @@ def _line(key: HostKey) -> Iterator[Remedy]:
         )
 
 
-def _messages(key: HostKey, verdict: KnownHost) -> dict[str, str]:
-    word = known.openssh_type(key.type)
-    return {
-        "openssh_client": (
-            f"No {word} host key is known for {verdict.name} and you have requested strict checking. /"
-            " Host key verification failed."
-        ),
-        "openssh_client_asking": (
-            f"The authenticity of host '{verdict.name}' can't be established. / {word} key fingerprint is {key.sha256}."
-        ),
-        "putty": "The host key is not cached for this server: / Cannot confirm a host key in batch mode",
-        "dropbear": "Host is not in the trusted hosts file. / Didn't validate host key",
-        "paramiko": f"Server '{verdict.name}' not found in known_hosts",
-        "asyncssh": f"Host key is not trusted for host {verdict.name}",
-    }
+def _messages(session: Session, key: HostKey, verdict: KnownHost) -> dict[str, str]:
+    return fill(_MESSAGES, session, host=verdict.name, kind=known.openssh_type(key.type), sha256=key.sha256)
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

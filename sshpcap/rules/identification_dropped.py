@@ -27,11 +27,13 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, duration, how_it_ended, server_place, with_close
+from sshpcap.rules.base import Rule, duration, how_it_ended, with_close
 from sshpcap.rules.path import other_of, repeated, sent_evidence, trouble
+from sshpcap.rules.printed import GRACE_LOGGED, GREETING_TIMED_OUT, fill
 
 ID = "identification-dropped"
 TITLE = "The identification string is dropped on the way"
+_MESSAGES = {**GREETING_TIMED_OUT, **GRACE_LOGGED}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -62,15 +64,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(f"{what} {_CONCLUSION[found.confidence]}{waited} In the end {how_it_ended(session)}."),
         evidence=with_close(session, *evidence, proof),
-        expected_messages={
-            "openssh_client": (
-                "Connection timed out during banner exchange / "
-                f"Connection to {server_place(session)} timed out (with ConnectTimeout; it waits for ever without)"
-            ),
-            "paramiko": "Error reading SSH protocol banner",
-            "putty": "(hangs)",
-            "sshd_log": f"Timeout before authentication for {session.client.address} port {session.client.port}",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "a firewall with deep packet inspection blocks SSH (often only outside office networks, or for some users)",
             "an intrusion prevention rule that dislikes this version string",
@@ -99,4 +93,4 @@ _CONCLUSION = {
     "low": "",
 }
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -27,7 +27,7 @@ from typing import Final
 from sshpcap.model import Evidence, Finding, Remedy, Session, Who
 from sshpcap.rules.base import Rule, first, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.greetings import other
-from sshpcap.rules.printed import later
+from sshpcap.rules.printed import LATER, later
 
 ID = "invalid-key-exchange-value"
 TITLE = "A key exchange value of a wrong size"
@@ -85,4 +85,4 @@ def check(session: Session) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=LATER)

@@ -22,11 +22,13 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import AT_ONCE_NS, delivered, exchanges, failed_login, last_speaker, told, waited_ns
+from sshpcap.rules.printed import fill
 
 ID = "login-aborted-by-user"
 TITLE = "The client left while it had to answer"
+_MESSAGES = {"sshd_log": "Connection closed by authenticating user {user} {client} port {client_port} [preauth]"}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -44,9 +46,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, "the server waited for the client's next step of the login, which did not come"),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
-        expected_messages={
-            "sshd_log": f"Connection closed by authenticating user USER {client_place(session)} [preauth]"
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "somebody broke off at the prompt (Ctrl-C, window closed)",
             "the program that started ssh has a time limit of its own",
@@ -61,4 +61,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "warning", check)
+RULE = Rule(ID, TITLE, "warning", check, messages=_MESSAGES)

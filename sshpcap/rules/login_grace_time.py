@@ -35,7 +35,7 @@ from sshpcap.rules.base import (
     server_said_nothing,
     with_close,
 )
-from sshpcap.rules.printed import CLOSED_LATER, fill, later
+from sshpcap.rules.printed import LATER, fill, later
 
 ID = "login-grace-time"
 TITLE = "The server's waiting time ran out"
@@ -101,4 +101,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_LATER, **_LOGGED})
+RULE = Rule(ID, TITLE, "error", check, messages={**LATER, **_LOGGED})

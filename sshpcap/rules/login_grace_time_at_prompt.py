@@ -24,11 +24,13 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, duration, server_place, with_close
+from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.login import delivered, exchanges, failed_login, last_speaker, told, waited_ns
+from sshpcap.rules.printed import GRACE_LOGGED, fill
 
 ID = "login-grace-time-at-prompt"
 TITLE = "The server's waiting time ran out during the login"
+_MESSAGES = {"openssh_client_when_a_key_is_pressed": "Connection closed by {server} port {port}", **GRACE_LOGGED}
 
 _SHORTEST_NS = 2_000_000_000
 _KNOWN = (
@@ -59,10 +61,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
-        expected_messages={
-            "openssh_client": f"Connection closed by {server_place(session)} (only when a key is pressed)",
-            "sshd_log": f"Timeout before authentication for {client_place(session)} (some Debian versions log nothing)",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "nobody answered the prompt in time",
             "the client's program hangs",
@@ -80,4 +79,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

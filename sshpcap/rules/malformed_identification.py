@@ -27,7 +27,7 @@ from sshpcap.model import Confidence, Evidence, Finding, Message, Party, Remedy,
 from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.greetings import BEGUN, gave_up_on, greeting, major, other, went_on
 from sshpcap.rules.other_client import complaint
-from sshpcap.rules.printed import before_greeting, fill
+from sshpcap.rules.printed import BEFORE_GREETING, before_greeting, fill, together
 
 ID = "malformed-identification"
 TITLE = "A malformed identification string"
@@ -189,4 +189,11 @@ def _messages(session: Session, who: Who, reason: str, text: str) -> dict[str, s
 
 
 _NUL = {f"{program}_nul": text for program, text in _BAD_CHARACTERS.items()}
-RULE = Rule(ID, TITLE, "error", check, messages={**_BAD_VERSION, **_NUL, **_LOGGED}, instead_of=("bad-packet-length",))
+RULE = Rule(
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together({**_BAD_VERSION, **_LOGGED}, nul=_NUL, no_line_end=BEFORE_GREETING),
+    instead_of=("bad-packet-length",),
+)

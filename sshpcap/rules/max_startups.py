@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING
+from sshpcap.rules.printed import BEFORE_GREETING
 from sshpcap.rules.refusal import refusal_finding, refused_with
 
 ID = "max-startups"
@@ -99,4 +99,4 @@ REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, "sshd_log": LOG})
+RULE = Rule(ID, TITLE, "error", check, messages={**BEFORE_GREETING, "sshd_log": LOG})

@@ -1,11 +1,13 @@
 """What the five rules "no common …" share: a slot of the negotiation without a match, in each direction it has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sshpcap.model import Finding, Negotiation, Session, Slot
 from sshpcap.rules import changes
 from sshpcap.rules.base import first, how_it_ended, listed, shown, with_close
+from sshpcap.rules.printed import fill
 
 _DIRECTIONS = {"client_to_server": "client to server", "server_to_client": "server to client"}
 
@@ -22,6 +24,15 @@ class Kind(NamedTuple):
     dropbear: str
     paramiko: str
     asyncssh: str
+    openssh_old: str
+    """OpenSSH 6.6 and before."""
+    go: str = ""
+    node: str = ""
+    lsh: str = ""
+    slot: str = ""
+    """libssh's name for the slot, client to server."""
+    more: Mapping[str, str] = MappingProxyType({})
+    """What programs print beside these."""
 
 
 def check(session: Session, kind: Kind) -> Iterator[Finding]:
@@ -73,30 +84,73 @@ def _where(kind: Kind, failed: tuple[str, ...]) -> str:
     return next(f" from {words}" for key, words in _DIRECTIONS.items() if failed[0].endswith(key))
 
 
-def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot) -> dict[str, str]:
+def texts(kind: Kind) -> dict[str, str]:
     """What programs print (verified texts: the support catalogue of the project's lab)."""
-    theirs = _as_sent(session.server.kexinit.kex_algorithms if session.server.kexinit else (), slot.server_offer, kind)
-    ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
-    server, client = session.server, session.client
-    putty, dropbear = kind.putty, kind.dropbear
-    if not any(name.endswith("client_to_server") for name in negotiation.failed if name in kind.slots):
-        putty = putty.replace("client-to-server", "server-to-client")
-        dropbear = dropbear.replace("c->s", "s->c")
-    return {
+    said = {
         "openssh_client": (
-            f"Unable to negotiate with {server.address} port {server.port}: no matching {kind.openssh} found. "
-            f"Their offer: {theirs}"
+            f"Unable to negotiate with {{server}} port {{port}}: no matching {kind.openssh} found. Their offer:"
+            " {list}"
         ),
+        "openssh_client_before_6_7": kind.openssh_old,
         "sshd_log": (
-            f"Unable to negotiate with {client.address} port {client.port}: no matching {kind.openssh} found. "
-            f"Their offer: {ours} [preauth]"
+            f"Unable to negotiate with {{client}} port {{client_port}}: no matching {kind.openssh} found. Their offer:"
+            " {client_list} [preauth]"
         ),
-        "putty": f"Couldn't agree a {putty} (available: {theirs})",
-        "putty_debian_0.78": f'Selected {putty} "{theirs}" does not correspond to any supported algorithm',
-        "dropbear": f"No matching algo {dropbear}",
+        "putty": f"Couldn't agree a {kind.putty} (available: {{list}})",
+        "putty_debian_0_78": f'Selected {kind.putty} "{{list}}" does not correspond to any supported algorithm',
+        "dropbear": f"No matching algo {kind.dropbear}",
         "paramiko": kind.paramiko,
         "asyncssh": kind.asyncssh,
+        "jsch": "Algorithm negotiation fail",
+        "libssh2": "Unable to exchange encryption keys",
+        "libssh": "kex error : no match for method {slot}: server [{list}], client [{client_list}]",
     }
+    if kind.go:
+        said["go"] = (
+            f"ssh: handshake failed: ssh: no common algorithm for {kind.go}; client offered: [{{client_list}}], server"
+            " offered: [{list}]"
+        )
+    if kind.node:
+        said["node_ssh2"] = f"Handshake failed: no matching {kind.node}"
+    if kind.lsh:
+        said["lshd_log"] = kind.lsh
+    # The second direction of ciphers, MACs and compression has words of its own.
+    said |= {
+        f"{program}_server_to_client": turned
+        for program, text in said.items()
+        if program in _DIRECTED and (turned := _turned(text)) != text
+    }
+    return {**said, **kind.more}
+
+
+_DIRECTED = ("putty", "putty_debian_0_78", "dropbear", "go", "node_ssh2")
+
+
+def _turned(text: str) -> str:
+    """A text about the direction from the client to the server, of the other direction."""
+    for there, back in (
+        ("client-to-server", "server-to-client"),
+        ("c->s", "s->c"),
+        ("client to server", "server to client"),
+        ("C->S", "S->C"),
+    ):
+        text = text.replace(there, back)
+    return text
+
+
+def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot) -> dict[str, str]:
+    theirs = _as_sent(session.server.kexinit.kex_algorithms if session.server.kexinit else (), slot.server_offer, kind)
+    ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
+    back = not any(name.endswith("client_to_server") for name in negotiation.failed if name in kind.slots)
+    every = texts(kind)
+    for program in _DIRECTED:
+        turned = every.pop(f"{program}_server_to_client", None)
+        if turned is not None and back:
+            every[program] = turned
+    if not kind.slot:
+        del every["libssh"]  # its name for this kind was never seen
+    way = kind.slot.replace("client->server", "server->client") if back else kind.slot
+    return fill(every, session, list=theirs, client_list=ours, slot=way)
 
 
 def _as_sent(kex_algorithms: tuple[str, ...], offer: tuple[str, ...], kind: Kind) -> str:

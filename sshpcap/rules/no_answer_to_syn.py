@@ -24,9 +24,11 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.printed import CONNECT_TIMED_OUT, fill
 
 ID = "no-answer-to-syn"
 TITLE = "No answer to SYN"
+_MESSAGES = CONNECT_TIMED_OUT
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -50,15 +52,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, *(Evidence(frame=entry.frame, what="SYN") for entry in syns[:10] if entry.frame is not None)
         ),
-        expected_messages={
-            "openssh_client": f"ssh: connect to host {server_place(session)}: Connection timed out",
-            "putty": "Network error: Connection timed out",
-            "plink": "FATAL ERROR: Connection timed out",
-            "paramiko": "TimeoutError: timed out",
-            "jsch": "java.net.ConnectException: Connection timed out",
-            "go": f"dial tcp {session.server.address}:{session.server.port}: i/o timeout",
-            "libssh": f"Timeout connecting to {session.server.address}",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=_CAUSES if near else _CAUSES_FAR,
         remedies=(
             Remedy(
@@ -120,4 +114,4 @@ _CAUSES_FAR = (
 )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

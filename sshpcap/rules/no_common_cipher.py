@@ -35,6 +35,11 @@ KIND = negotiation.Kind(
     dropbear="enc c->s",
     paramiko="Incompatible ssh server (no acceptable ciphers)",
     asyncssh="No matching encryption algorithm found",
+    openssh_old="no matching cipher found: client {client_list} server {list}",
+    go="client to server cipher",
+    node="C->S cipher",
+    lsh="Algorithm negotiation failed.",
+    slot="encryption client->server",
 )
 
 
@@ -43,4 +48,4 @@ def check(session: Session) -> Iterator[Finding]:
     yield from negotiation.check(session, KIND)
 
 
-RULE = Rule(KIND.id, KIND.title, "error", check)
+RULE = Rule(KIND.id, KIND.title, "error", check, messages=negotiation.texts(KIND))

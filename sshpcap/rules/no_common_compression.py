@@ -36,6 +36,8 @@ KIND = negotiation.Kind(
     dropbear="comp c->s",
     paramiko="Incompatible ssh server (no acceptable compression)",
     asyncssh="No matching compression algorithm found",
+    openssh_old="no matching comp found: client {client_list} server {list}",
+    lsh="Algorithm negotiation failed.",
 )
 
 
@@ -44,4 +46,4 @@ def check(session: Session) -> Iterator[Finding]:
     yield from negotiation.check(session, KIND)
 
 
-RULE = Rule(KIND.id, KIND.title, "error", check)
+RULE = Rule(KIND.id, KIND.title, "error", check, messages=negotiation.texts(KIND))

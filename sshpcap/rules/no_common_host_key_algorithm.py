@@ -38,6 +38,11 @@ KIND = negotiation.Kind(
     dropbear="hostkey",
     paramiko="Incompatible ssh peer (no acceptable host key)",
     asyncssh="Unable to find compatible server host key",
+    openssh_old="no hostkey alg",
+    go="host key",
+    node="host key format",
+    lsh="No common hostkey algorithm.",
+    more={"asyncssh_client": "Connection lost"},
 )
 
 
@@ -46,4 +51,4 @@ def check(session: Session) -> Iterator[Finding]:
     yield from negotiation.check(session, KIND)
 
 
-RULE = Rule(KIND.id, KIND.title, "error", check)
+RULE = Rule(KIND.id, KIND.title, "error", check, messages=negotiation.texts(KIND))

@@ -40,6 +40,10 @@ KIND = negotiation.Kind(
     dropbear="kex",
     paramiko="Incompatible ssh peer (no acceptable kex algorithm)",
     asyncssh="No matching key exchange algorithm found",
+    openssh_old="Unable to negotiate a key exchange method",
+    go="key exchange",
+    node="key exchange algorithm",
+    lsh="No common key exchange method.",
 )
 
 
@@ -48,4 +52,4 @@ def check(session: Session) -> Iterator[Finding]:
     yield from negotiation.check(session, KIND)
 
 
-RULE = Rule(KIND.id, KIND.title, "error", check)
+RULE = Rule(KIND.id, KIND.title, "error", check, messages=negotiation.texts(KIND))

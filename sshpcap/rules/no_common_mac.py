@@ -36,6 +36,10 @@ KIND = negotiation.Kind(
     dropbear="mac c->s",
     paramiko="Incompatible ssh server (no acceptable macs)",
     asyncssh="No matching MAC algorithm found",
+    openssh_old="no matching mac found: client {client_list} server {list}",
+    go="client to server MAC",
+    node="C->S MAC",
+    lsh="Algorithm negotiation failed.",
 )
 
 
@@ -44,4 +48,4 @@ def check(session: Session) -> Iterator[Finding]:
     yield from negotiation.check(session, KIND)
 
 
-RULE = Rule(KIND.id, KIND.title, "error", check)
+RULE = Rule(KIND.id, KIND.title, "error", check, messages=negotiation.texts(KIND))

@@ -26,11 +26,22 @@ from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
 from sshpcap.rules import second_factor_missing
-from sshpcap.rules.base import Rule, client_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, methods, told, waited_ns
+from sshpcap.rules.printed import fill
 
 ID = "no-usable-public-key"
 TITLE = "The login was refused at once, as keys are"
+_MESSAGES = {
+    "openssh_client": "{user}@{host}: Permission denied ({list}).",
+    "putty": "No supported authentication methods available (server sent: publickey)",
+    "sshd_log": (
+        "Connection closed by authenticating user {user} {client} port {client_port} [preauth] / Authentication"
+        " refused: bad ownership or modes for directory {place}"
+    ),
+    "sshd_log_verbose": "Failed publickey for {user} from {client} port {client_port} ssh2",
+    "sshd_log_old_signatures": "userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -53,7 +64,6 @@ def check(session: Session) -> Iterator[Finding]:
             " methods; a server without PAM refuses passwords as quickly)"
         )
     )
-    place = client_place(session)
     yield Finding(
         id=ID,
         severity="error",
@@ -62,15 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused")),
-        expected_messages={
-            "openssh_client": f"USER@HOST: Permission denied ({methods(login)}).",
-            "putty": "No supported authentication methods available (server sent: publickey)",
-            "sshd_log": (
-                f"Connection closed by authenticating user USER {place} [preauth] / Failed publickey for USER from"
-                f" {place} ssh2 (with LogLevel VERBOSE) / Authentication refused: bad ownership or modes for directory"
-                " HOME"
-            ),
-        },
+        expected_messages=fill(_MESSAGES, session, list=methods(login), place="DIRECTORY"),
         causes=(
             "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
             "a wrong password, at a server that refuses it without a pause (no PAM)",
@@ -105,4 +107,4 @@ def _ends_refused(login: Authentication) -> bool:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -31,7 +31,7 @@ from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import max_startups
 from sshpcap.rules.base import Rule
 from sshpcap.rules.company import Company
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING
+from sshpcap.rules.printed import BEFORE_GREETING
 from sshpcap.rules.refusal import refusal_finding, refused_with
 
 ID = "not-allowed-at-this-time"
@@ -129,4 +129,4 @@ _REMEDIES = (
     *max_startups.REMEDIES[1:3],
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, "sshd_log": LOG}, among=among)
+RULE = Rule(ID, TITLE, "error", check, messages={**BEFORE_GREETING, "sshd_log": LOG}, among=among)

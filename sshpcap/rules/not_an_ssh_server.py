@@ -25,12 +25,12 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Session
 from sshpcap.rules.base import Rule
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING, INVALID_FORMAT, fill
+from sshpcap.rules.printed import BEFORE_GREETING, INVALID_FORMAT, fill
 
 ID = "not-an-ssh-server"
 TITLE = "Not an SSH server"
 _ELSEWHERE = ("HTTP", "HTTP CONNECT", "HTTP/2", "TLS", "SMTP", "FTP", "SMTP or FTP")
-_MESSAGES = {**CLOSED_BEFORE_GREETING, "openssh_client_binary": INVALID_FORMAT["openssh_client"]}
+_MESSAGES = {**BEFORE_GREETING, "openssh_client_binary": INVALID_FORMAT["openssh_client"]}
 
 
 def check(session: Session) -> Iterator[Finding]:

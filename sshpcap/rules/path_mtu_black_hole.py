@@ -29,7 +29,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, duration, server_place, with_close
+from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
     begun,
@@ -41,9 +41,16 @@ from sshpcap.rules.path import (
     sent_evidence,
     trouble,
 )
+from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, fill
 
 ID = "path-mtu-black-hole"
 TITLE = "Large segments do not get through"
+_MESSAGES = {
+    **HANGS_LATER,
+    "openssh_client_verbose": "SSH2_MSG_KEXINIT sent / expecting SSH2_MSG_KEX_ECDH_REPLY",
+    "sshd_log": GRACE_LOGGED["sshd_log"],
+    "sshd_log_since_9_8": GRACE_LOGGED["sshd_log_since_9_8"],
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -115,15 +122,7 @@ def _finding(session: Session, found: Trouble) -> Finding:
             proof,
             Evidence(frame=found.icmp.frame, what=f"ICMP: {found.icmp.name}") if found.icmp else None,
         ),
-        expected_messages={
-            "openssh_client": (
-                f"(hangs; with -v the last line is SSH2_MSG_KEXINIT sent, or expecting SSH2_MSG_KEX_ECDH_REPLY; with"
-                f" ServerAliveInterval) Connection to {server_place(session)} timed out"
-            ),
-            "paramiko": "EOFError",
-            "putty": "(hangs)",
-            "sshd_log": f"Timeout before authentication for {session.client.address} port {session.client.port}",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=_CAUSES,
         remedies=_REMEDIES,
     )
@@ -161,4 +160,4 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -27,7 +27,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
-from sshpcap.rules.base import Rule, duration, server_place, with_close
+from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
     begun,
@@ -38,9 +38,16 @@ from sshpcap.rules.path import (
     sent_evidence,
     trouble,
 )
+from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, NOT_RESPONDING_LOGGED, SESSION_LOST, fill, together
 
 ID = "peer-vanished"
 TITLE = "Nothing more came from the other side"
+_BEFORE = {**HANGS_LATER, **GRACE_LOGGED}
+_ENCRYPTED = {
+    **SESSION_LOST,
+    "openssh_client_or": "Connection to {server} port {port} timed out / Connection timed out",
+    **NOT_RESPONDING_LOGGED,
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -68,21 +75,7 @@ def check(session: Session) -> Iterator[Finding]:
             f" {other} or the path failed is not in this capture."
         ),
         evidence=with_close(session, *sent_evidence(found.repeat)),
-        expected_messages={
-            "openssh_client": (
-                "client_loop: send disconnect: Broken pipe, or Connection timed out"
-                if session.outcome == "encrypted"
-                else f"Connection to {server_place(session)} timed out"
-            ),
-            "openssh_client_with_ServerAliveInterval": f"Timeout, server {session.server.address} not responding.",
-            "openssh_client_before_9": f"packet_write_wait: Connection to {server_place(session)}: Broken pipe",
-            "putty": "Network error: Software caused connection abort",
-            "sshd_log": (
-                f"Timeout, client not responding from user USER {session.client.address} port {session.client.port}"
-                if session.outcome == "encrypted"
-                else f"Timeout before authentication for {session.client.address} port {session.client.port}"
-            ),
-        },
+        expected_messages=fill(_ENCRYPTED if session.outcome == "encrypted" else _BEFORE, session),
         causes=_causes(found, idle=mark is not None, encrypted=session.outcome == "encrypted"),
         remedies=_REMEDIES,
     )
@@ -124,4 +117,4 @@ _REMEDIES = (
     Remedy(side="capture", action="capture at both ends at the same time: it tells a dead host from a dead path"),
 )
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_ENCRYPTED, before_encryption=_BEFORE))

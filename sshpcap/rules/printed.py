@@ -1,7 +1,8 @@
 """Owns what programs print when a connection ends, word for word, as real runs and sources showed it.
 
 Rows of program → text. `{server}`, `{port}`, `{client}`, `{client_port}` and other names in braces stand for what
-differs; ` / ` stands between lines. A key names the program, and where the text changed, the versions it holds for.
+differs (`{user}` and `{host}`, which no capture shows, become USER and HOST); ` / ` stands between lines. A key names
+the program, and where the text changed, the versions it holds for.
 A close and a reset before data are one event for the user: which of the two texts appears is a race.
 """
 
@@ -11,6 +12,17 @@ from typing import Final
 from sshpcap.model import Session, Who
 
 Texts = Mapping[str, str]
+
+
+def together(texts: Texts, **others: Texts) -> dict[str, str]:
+    """All texts of a rule that has several sets of them: a key that is there already gets the name of its set."""
+    every = dict(texts)
+    for name, more in others.items():
+        for program, text in more.items():
+            if every.get(program) != text:
+                every[f"{program}_{name}" if program in every else program] = text
+    return every
+
 
 CLOSED_BEFORE_GREETING: Final[Texts] = {
     "openssh_client": (
@@ -72,6 +84,58 @@ RESET_LATER: Final[Texts] = {
 CLOSED_BY_CLIENT: Final[Texts] = {"sshd_log": "Connection closed by {client} port {client_port} [preauth]"}
 RESET_BY_CLIENT: Final[Texts] = {"sshd_log": "Connection reset by {client} port {client_port} [preauth]"}
 
+CONNECT_TIMED_OUT: Final[Texts] = {
+    "openssh_client": "ssh: connect to host {server} port {port}: Connection timed out",
+    "putty": "Network error: Connection timed out",
+    "putty_plink": "FATAL ERROR: Connection timed out",
+    "paramiko": "TimeoutError: timed out",
+    "jsch": "java.net.ConnectException: Connection timed out / timeout: socket is not established",
+    "go": "dial tcp {server}:{port}: i/o timeout",
+    "libssh": "Timeout connecting to {server}",
+}
+"""The TCP connection was never open."""
+
+GREETING_TIMED_OUT: Final[Texts] = {
+    "openssh_client_with_connect_timeout": (
+        "Connection timed out during banner exchange / Connection to {server} port {port} timed out"
+    ),
+    "paramiko": "Error reading SSH protocol banner",
+    "jsch": "Session.connect: java.net.SocketTimeoutException: Read timed out",
+    "node_ssh2": "Timed out while waiting for handshake",
+}
+"""The connection is open, and no identification string of the server comes. Other programs wait for ever."""
+
+HANGS_LATER: Final[Texts] = {
+    "openssh_client_with_server_alive_interval": (
+        "Connection to {server} port {port} timed out / Timeout, server {server} not responding."
+    ),
+    "openssh_client": "Connection reset by {server} port {port}",
+    "paramiko": "EOFError",
+}
+"""Nothing more comes in the key exchange. Other programs wait for ever."""
+
+SESSION_LOST: Final[Texts] = {
+    "openssh_client": "client_loop: send disconnect: Broken pipe",
+    "openssh_client_before_9": "packet_write_wait: Connection to {server} port {port}: Broken pipe",
+    "openssh_client_with_server_alive_interval": "Timeout, server {server} not responding.",
+    "putty": "Network error: Software caused connection abort",
+}
+"""An encrypted connection is dead, and its client finds out when it sends."""
+
+GRACE_LOGGED: Final[Texts] = {
+    "sshd_log": "Timeout before authentication for {client} port {client_port}",
+    "sshd_log_since_9_8": "Timeout before authentication for connection from {client} to {server}",
+}
+"""LoginGraceTime ran out; Debian's 9.2p1 logs nothing since its fix of CVE-2024-6387."""
+
+NOT_RESPONDING_LOGGED: Final[Texts] = {
+    "sshd_log": "Timeout, client not responding from user {user} {client} port {client_port}",
+}
+"""ClientAliveInterval and ClientAliveCountMax."""
+
+BEFORE_GREETING: Final[Texts] = together(CLOSED_BEFORE_GREETING, reset=RESET_BEFORE_GREETING)
+LATER: Final[Texts] = together(CLOSED_LATER, reset=RESET_LATER, closed=CLOSED_BY_CLIENT, of_client=RESET_BY_CLIENT)
+
 INVALID_FORMAT: Final[Texts] = {
     "openssh_client": "banner exchange: Connection to {server} port {port}: invalid format",
 }
@@ -102,6 +166,8 @@ BAD_PACKET_LENGTH_LOGGED: Final[Texts] = {
 def fill(texts: Texts, session: Session, **more: object) -> dict[str, str]:
     """The texts with the addresses of a session, and with what else differs."""
     known = {
+        "user": "USER",
+        "host": "HOST",
         "server": session.server.address,
         "port": session.server.port,
         "client": session.client.address,

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Message, Remedy, Session
 from sshpcap.rules.base import Rule, first, how_it_ended, shown, with_close
 from sshpcap.rules.other_client import LOGGED, PROXY_PROTOCOLS, client_finding, complaint, other_client
-from sshpcap.rules.printed import bad_packet_length
+from sshpcap.rules.printed import bad_packet_length, together
 
 ID = "proxy-header-unexpected"
 TITLE = "A PROXY header that the server does not expect"
@@ -44,6 +44,11 @@ _CLIENT = {
     "putty": "Incoming packet was garbled on decryption",
     "dropbear": "Integrity error (bad packet size 1231976037)",
 }
+_BEHIND_PROXY = {
+    "sshd_log": 'kex_exchange_identification: client sent invalid protocol identifier "PROXY',
+    "sshd_log_binary": "kex_exchange_identification: banner line contains invalid characters",
+}
+"""Where the proxy's own connection is not in the capture, its addresses are not known."""
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -110,10 +115,7 @@ def _from_the_answer(session: Session, answer: Message, greeting: Message) -> Fi
         ),
         expected_messages={
             **bad_packet_length(session, "server", number),
-            "sshd_log": (
-                'kex_exchange_identification: client sent invalid protocol identifier "PROXY …" / or: banner line'
-                " contains invalid characters / banner exchange: Connection from …: invalid format"
-            ),
+            **_BEHIND_PROXY,
         },
         causes=_CAUSES,
         remedies=(
@@ -146,4 +148,11 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**_CLIENT, **LOGGED}, instead_of=("bad-packet-length",))
+RULE = Rule(
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together({**_CLIENT, **LOGGED}, proxy=_BEHIND_PROXY),
+    instead_of=("bad-packet-length",),
+)

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import max_startups, not_allowed_at_this_time
 from sshpcap.rules.base import Rule
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING
+from sshpcap.rules.printed import BEFORE_GREETING
 from sshpcap.rules.refusal import refusal_finding, refused_with
 
 ID = "refused-before-identification"
@@ -66,4 +66,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, "sshd_log": _LOG})
+RULE = Rule(ID, TITLE, "error", check, messages={**BEFORE_GREETING, "sshd_log": _LOG})

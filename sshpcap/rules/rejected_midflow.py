@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.path import begun, repeated, sent_evidence, trouble
+from sshpcap.rules.printed import SESSION_LOST, fill
 
 ID = "rejected-midflow"
 TITLE = "An open connection is rejected with ICMP"
@@ -54,11 +55,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, *sent_evidence(found.repeat), Evidence(frame=icmp.frame, what=f"ICMP error: {icmp.name}")
         ),
-        expected_messages={
-            "openssh_client": "(hangs) client_loop: send disconnect: Broken pipe",
-            "openssh_client_with_ServerAliveInterval": f"Timeout, server {session.server.address} not responding.",
-            "putty": "Network error: Software caused connection abort",
-        },
+        expected_messages=fill(SESSION_LOST, session),
         causes=_causes(icmp.name),
         remedies=(
             Remedy(
@@ -91,4 +88,4 @@ def _causes(name: str) -> tuple[str, ...]:
     return (ban, rule, gone)
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=SESSION_LOST)

@@ -27,8 +27,9 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Reset, Session
-from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.path import begun
+from sshpcap.rules.printed import RESET_BEFORE_GREETING, RESET_BY_CLIENT, RESET_LATER, fill, together
 
 ID = "reset-injected"
 TITLE = "A RST that neither side sent"
@@ -106,14 +107,14 @@ def _shown(reset: Reset) -> Evidence:
 def _messages(session: Session) -> dict[str, str]:
     forged = next(reset for reset in session.tcp.resets if reset.frame == session.close.frame)
     if forged.sender == "client":
-        return {"sshd_log": f"Connection reset by {session.client.address} port {session.client.port} [preauth]"}
-    return {
-        "openssh_client": f"Connection reset by {server_place(session)}",
-        "openssh_client_before_identification": "kex_exchange_identification: read: Connection reset by peer",
-        "putty": "Network error: Connection reset by peer",
-        "plink": "FATAL ERROR: Connection reset by peer",
-        "paramiko": "Error reading SSH protocol banner[Errno 104] Connection reset by peer",
-    }
+        return fill(RESET_BY_CLIENT, session)
+    return fill(RESET_BEFORE_GREETING if session.server.identification is None else RESET_LATER, session)
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together(RESET_LATER, before_identification=RESET_BEFORE_GREETING, of_client=RESET_BY_CLIENT),
+)

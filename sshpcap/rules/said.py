@@ -1,14 +1,19 @@
 """From a text that a program printed to the findings that produce it, and to the connections that fit it.
 
-The texts stand in the pages of the findings, in the part "What programs say", a line each: `program: "text"`, with
-`{names}` for what differs from case to case. Nothing is listed here a second time. What is no finding, because it
-happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that programs print.
+The texts are those of the rules (`Rule.messages`), with `{names}` for what differs from case to case; nothing is
+listed here a second time. The part "What programs say" of a finding's page is made from them, too. What is no
+finding, because it happens before any packet is sent, stands in `rules/spoken_numbers.py` beside the numbers that
+programs print.
+
+A text that a user gives may be long or hostile: only its last lines are read, each cut, and every comparison takes time
+in proportion to a line.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from sshpcap.model import ClientSaid, Finding, Report, SaidFit, Session
@@ -16,6 +21,7 @@ from sshpcap.rules import PAGES, RULES
 from sshpcap.rules.spoken_numbers import notes, plain_words
 
 PART: Final = "What programs say"
+_NAME: Final = re.compile(r"\{(\w+)\}")
 _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
 _OWN_PROGRAM: Final = {
@@ -30,13 +36,19 @@ _OWN_PROGRAM: Final = {
     "libssh2": "libssh2",
     "libssh": "libssh",
     "JSch": "jsch",
-    "Go": "go",
+    "Go x/crypto/ssh": "go",
+    "ssh2 (Node.js)": "node",
 }
-"""Implementation, as identification strings name it → how its lines begin in the pages."""
+"""Implementation, as identification strings name it → how the names of its texts begin."""
+IPAddress = IPv4Address | IPv6Address
+_ADDRESS: Final = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,45})")
+_LONGEST_LINE: Final = 1000
+_MOST_LINES: Final = 200
+"""Errors stand at the end of what a program prints."""
 
 
 class Line(NamedTuple):
-    """A text of a page."""
+    """A line that a program prints."""
 
     finding: str
     program: str
@@ -58,29 +70,55 @@ def part(page: str, heading: str) -> str:
     return found.group(1) if found else ""
 
 
+def page(finding: str) -> str:
+    """The page of a finding, with what programs say in front of the references."""
+    text, said = PAGES[finding].strip(), "\n".join(_said_of(finding))
+    before, references, after = text.partition("\nReferences\n")
+    return f"{before}\n{PART}\n{said}\n{references}{after}" if said else text
+
+
+def _said_of(finding: str) -> Iterator[str]:
+    rule = next(rule for rule in RULES if rule.id == finding)
+    for program, text in rule.messages.items():
+        shown = _NAME.sub(lambda found: found.group(1).upper(), text)
+        yield f"    - {program_words(program)}: " + ", ".join(f"`{line}`" for line in shown.split(" / "))
+
+
+def program_words(program: str) -> str:
+    """A key of `Rule.messages` in words, as reports show it."""
+    return program.replace("_", " ")
+
+
 @cache
 def lines() -> tuple[Line, ...]:
-    """Every text of every page."""
-    return tuple(Line(finding, *pair) for finding, page in PAGES.items() for pair in texts_of(page))
-
-
-def texts_of(page: str) -> Iterator[tuple[str, str]]:
-    """Programs and texts of one page."""
-    for found in re.finditer(r'^    ([a-z][\w .>=<-]*?): "(.*)"', part(page, PART), flags=re.MULTILINE):
-        yield found.group(1), found.group(2)
+    """Every line of every text of every rule."""
+    return tuple(
+        Line(rule.id, program_words(program), line.strip())
+        for rule in RULES
+        for program, text in rule.messages.items()
+        for line in text.split(" / ")
+    )
 
 
 @cache
 def pattern(text: str) -> re.Pattern[str]:
-    """What a text of a page looks like where it is printed."""
-    shapes = {"address": r"\S+?", "port": r"-?\d+", "number": r"-?\d+"}
-    parts = re.split(r"\{(\w+)\}", _even(text))
-    return re.compile(
-        "".join(
-            shapes.get(part, r".+?") if place % 2 else re.escape(part).replace(r"\ ", r"\s+")
-            for place, part in enumerate(parts)
-        )
-    )
+    """What a text looks like where it is printed; each name ends where what follows it first appears."""
+    # Without going back: time stays in proportion to a line's length. An address has no end of its own (IPv6).
+    first, *rest = _NAME.split(_even(text))
+    made = re.escape(first.rstrip() if rest == ["", ""] else first)
+    for name, literal in zip(rest[::2], rest[1::2], strict=True):
+        if not made:
+            made = re.escape(literal.lstrip())  # what stands in front may be anything
+        elif literal:
+            shape = _SHAPES.get(name)
+            made += f"{shape}{re.escape(literal)}" if shape else f"(?>.+?{re.escape(literal)})"
+    return re.compile(made)
+
+
+_SHAPES: Final = {
+    **dict.fromkeys(("server", "client"), r"\S{1,100}?"),
+    **dict.fromkeys(("port", "client_port", "number", "number_and_4", "code"), r"-?\d++"),
+}
 
 
 def search(text: str) -> tuple[Fit, ...]:
@@ -89,8 +127,9 @@ def search(text: str) -> tuple[Fit, ...]:
     programs: dict[str, dict[str, None]] = {}
     for spoken in _lines_of(text):
         best: dict[str, int] = {}
+        shape = _shape(spoken)
         for line in lines():
-            explained = _explained(spoken, line.text)
+            explained = _explained(spoken, shape, line.text)
             if explained:
                 best[line.finding] = max(best.get(line.finding, 0), explained)
                 programs.setdefault(line.finding, {})[line.program] = None
@@ -102,7 +141,7 @@ def search(text: str) -> tuple[Fit, ...]:
 
 
 def nearest(text: str, count: int = 3) -> tuple[str, ...]:
-    """Texts of the pages that resemble one that is not in them."""
+    """Texts that resemble one that is not known."""
     known = {_even(line.text): line.text for line in lines()}
     found = dict.fromkeys(
         known[close] for spoken in _lines_of(text) for close in difflib.get_close_matches(spoken, known, count, 0.6)
@@ -112,61 +151,117 @@ def nearest(text: str, count: int = 3) -> tuple[str, ...]:
 
 def rank(report: Report, text: str) -> ClientSaid:
     """The connections that fit what a client printed, best first."""
+    given = tuple(_lines_of(text))
     fits = {fit.finding: fit for fit in search(text)}
+    named = _addresses(text)
     scored: list[tuple[int, int, SaidFit]] = []
     for session in report.sessions:
-        of_session = [(finding, fits[finding.id]) for finding in session.findings if finding.id in fits]
-        if not of_session:
+        of_session = [(finding, _fit(finding, fits.get(finding.id), given)) for finding in session.findings]
+        known = [(finding, fit) for finding, fit in of_session if fit is not None]
+        if not known:
             continue
-        finding, fit = max(of_session, key=lambda pair: pair[1].weight)
-        points, reasons = _points(session, finding, fit, text)
+        finding, fit = max(known, key=lambda pair: pair[1].weight)
+        points, reasons = _points(session, finding, fit, text, named)
         scored.append((-points, session.index, SaidFit(session=session.index, finding=finding.id, reasons=reasons)))
     scored.sort(key=lambda row: row[:2])
-    return ClientSaid(text=text, notes=notes(text), findings=tuple(fits), fits=tuple(fit for _, _, fit in scored))
+    found = dict.fromkeys((*fits, *(fit.finding for _, _, fit in scored)))
+    return ClientSaid(text=text, notes=notes(text), findings=tuple(found), fits=tuple(fit for _, _, fit in scored))
 
 
-def _points(session: Session, finding: Finding, fit: Fit, text: str) -> tuple[int, tuple[str, ...]]:
+def _fit(finding: Finding, known: Fit | None, given: tuple[str, ...]) -> Fit | None:
+    """How much of a text this finding explains here, where the names in its messages are filled in."""
+    weight, programs = 0, dict.fromkeys(known.programs if known else ())
+    for program, message in finding.expected_messages.items():
+        expected = [line for line in map(_even, message.split(" / ")) if len(line) >= _SHORTEST]
+        explained = sum(max((len(line) for line in expected if line in spoken), default=0) for spoken in given)
+        if explained:
+            weight, programs[program_words(program)] = max(weight, explained), None
+    if not weight and known is None:
+        return None
+    return Fit(finding.id, tuple(programs), max(weight, known.weight if known else 0))
+
+
+def _points(
+    session: Session, finding: Finding, fit: Fit, text: str, named: frozenset[IPAddress]
+) -> tuple[int, tuple[str, ...]]:
     """How well a session fits a text, and why."""
     points = fit.weight
     reasons = [f"{finding.id} produces this text ({', '.join(fit.programs)})"]
-    if session.server.address in text:
+    if ip_address(session.server.address) in named:
         points += 1000
         reasons.append("the text names its server's address")
-    elif re.search(r"\d+\.\d+\.\d+\.\d+", text):
+    elif ip_address(session.client.address) in named:
+        points += 1000
+        reasons.append("the text names its client's address, as a server's log does")
+    elif named:
         points -= 1000
-        reasons.append("the text names another address (a name or NAT may explain that)")
+        reasons.append("but the text names another address (a NAT or a proxy would explain that)")
     if re.search(rf"(port |:){session.server.port}\b", text):
         points += 50
-        reasons.append("and its port")
+        reasons.append("the text names its port")
     client = session.client.identification
     own = _OWN_PROGRAM.get(client.implementation or "") if client else None
-    if own is not None:
+    if own is not None and client is not None and not all("log" in program for program in fit.programs):
         if any(program.startswith(own) for program in fit.programs):
             points += 200
-            reasons.append(f"its client is {client.implementation if client else ''}, which prints it so")
+            reasons.append(f"its client is {client.implementation}, which prints it so")
         else:
             points -= 200
-            reasons.append("its client is another program than those that print it so")
+            reasons.append(f"but its client is {client.implementation}, another program than those that print it so")
     if session.verdict.cause == finding.id:
         points += 100
     return points, tuple(reasons)
 
 
+def _addresses(text: str) -> frozenset[IPAddress]:
+    """The IP addresses that a text names."""
+    found = set()
+    for word in _ADDRESS.findall(text[-_MOST_LINES * _LONGEST_LINE :]):
+        for shape in (word, word.rstrip(":."), word.rpartition(":")[0]):
+            try:
+                found.add(ip_address(shape))
+            except ValueError:
+                continue
+            break
+    return frozenset(found)
+
+
 def _lines_of(text: str) -> Iterable[str]:
     """The lines of a text in the form in which texts are compared; of a line with a number, its plain words too."""
-    for line in (*text.splitlines(), *plain_words(text)):
-        even = _even(line)
-        if len(even) >= _SHORTEST:
-            yield even
+    given = [line[:_LONGEST_LINE] for line in text[-_MOST_LINES * _LONGEST_LINE :].splitlines()]
+    cut = given[-_MOST_LINES:]
+    every = dict.fromkeys(_even(line) for line in (*cut, *plain_words("\n".join(cut))))
+    return [line for line in every if len(line) >= _SHORTEST]
 
 
-def _explained(spoken: str, text: str) -> int:
-    """Characters of a line that a text of a page explains; 0 if it does not."""
-    literal = len(re.sub(r"\{\w+\}", "", text))
-    if literal >= _SHORTEST and pattern(text).search(spoken):
+def _explained(spoken: str, shape: str, text: str) -> int:
+    """Characters of a line that a text explains; 0 if it does not."""
+    pieces = _pieces(text)
+    literal = sum(map(len, pieces))
+    if literal < _SHORTEST:
+        return 0
+    if all(piece in spoken for piece in pieces) and pattern(text).search(spoken):
         return literal
-    # The line may be only a part of what was printed.
-    return len(spoken) if spoken in _even(text) else 0
+    # The line may be only a part of what was printed, with other numbers and addresses in it.
+    return len(spoken) if shape in _template(text) else 0
+
+
+@cache
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(piece.strip() for piece in _NAME.split(_even(text))[::2] if piece.strip())
+
+
+@cache
+def _template(text: str) -> str:
+    even = _even(text)
+    for name in ("server", "client", *_SHAPES):
+        even = even.replace(f"{{{name}}}", "0")
+    return _shape(even)
+
+
+def _shape(text: str) -> str:
+    """A text with 0 for every number and address."""
+    return re.sub(r"(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}|\d+(?:\.\d+){3}|\d+", "0", text)
 
 
 def _even(text: str) -> str:

@@ -26,9 +26,16 @@ from collections.abc import Iterator
 from sshpcap.model import Authentication, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, client_place, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
+from sshpcap.rules.printed import fill
 
 ID = "second-factor-missing"
 TITLE = "The server seems to know the key, and still there was no login"
+_MESSAGES = {
+    "openssh_client": (
+        'Authenticated using "publickey" with partial success. / {user}@{host}: Permission denied (password).'
+    ),
+    "sshd_log": "Partial publickey for {user} from {client} port {client_port} ssh2",
+}
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -50,12 +57,7 @@ def check(session: Session) -> Iterator[Finding]:
             " once",
         ),
         evidence=with_close(session, *exchanges(login, "refused", "other")),
-        expected_messages={
-            "openssh_client": (
-                'Authenticated using "publickey" with partial success. / USER@HOST: Permission denied (password).'
-            ),
-            "sshd_log": f"Partial publickey for USER from {client_place(session)} ssh2",
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "the server demands two methods (AuthenticationMethods) and the client has one",
             "the key is known, but not allowed here: from= in authorized_keys, the account in PAM, signatures of this"
@@ -88,4 +90,4 @@ def refused_behind_another_answer(login: Authentication) -> bool:
 
 _LEAST = 2
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

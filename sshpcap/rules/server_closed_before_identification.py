@@ -47,7 +47,7 @@ from sshpcap.rules.base import (
     with_close,
 )
 from sshpcap.rules.company import Company
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING, before_greeting
+from sshpcap.rules.printed import BEFORE_GREETING, before_greeting
 
 ID = "server-closed-before-identification"
 TITLE = "Server closed before identification"
@@ -210,4 +210,4 @@ _REMEDIES = (
     ),
 )
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, **_LOG}, among=among)
+RULE = Rule(ID, TITLE, "error", check, messages={**BEFORE_GREETING, **_LOG}, among=among)

@@ -37,7 +37,7 @@ from sshpcap.rules.base import (
     shown,
     with_close,
 )
-from sshpcap.rules.printed import fill, later
+from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "server-sends-no-proposal"
 TITLE = "The server identifies itself and sends no proposal"
@@ -106,4 +106,11 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES, instead_of=("stalled", "closed-during-handshake"))
+RULE = Rule(
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together(LATER, waiting=_MESSAGES),
+    instead_of=("stalled", "closed-during-handshake"),
+)

@@ -25,10 +25,29 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import AfterLogin, Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, duration, how_it_ended, with_close
+from sshpcap.rules.base import Rule, duration, how_it_ended, with_close
+from sshpcap.rules.printed import fill, together
 
 ID = "session-ended-at-once"
 TITLE = "The login succeeded, and the session ended before it was used"
+_BY_SERVER = {
+    "openssh_client": "client_loop: send disconnect: Broken pipe",
+    "sshd_log": (
+        'bad ownership or modes for chroot directory "{place}" / bad ownership or modes for chroot directory component'
+        ' "{place}"'
+    ),
+}
+_BY_CLIENT = {
+    "openssh_client": (
+        "channel 0: open failed: connect failed: open failed / channel 0: open failed: administratively"
+        " prohibited: open failed / stdio forwarding failed"
+    ),
+    "openssh_client_account": ("This account is currently not available. / This service allows sftp connections only."),
+    "openssh_client_behind_a_jump_host": (
+        "channel 0: open failed: connect failed: Connection refused / Connection closed by UNKNOWN port 65535"
+    ),
+    "sshd_log": "Received disconnect from {client} port {client_port}:11: disconnected by user",
+}
 
 _SOON_NS = 2_000_000_000
 _REFUSED_TURNS = 2
@@ -76,13 +95,7 @@ def _by_server(session: Session, accepted: int, after: AfterLogin) -> Finding:
             " login. The part of the server that serves the user failed."
         ),
         evidence=with_close(session, _accepted(accepted)),
-        expected_messages={
-            "openssh_client": "client_loop: send disconnect: Broken pipe",
-            "sshd_log": (
-                'bad ownership or modes for chroot directory "DIRECTORY" / bad ownership or modes for chroot directory'
-                ' component "DIRECTORY"'
-            ),
-        },
+        expected_messages=fill(_BY_SERVER, session, place="DIRECTORY"),
         causes=(
             "the ChrootDirectory, or a directory above it, does not belong to root or is writable by others",
             "the account, a limit or a PAM session module ends the user's process",
@@ -116,14 +129,7 @@ def _by_client(session: Session, accepted: int, after: AfterLogin) -> Finding:
             f" refused it. In the end {how_it_ended(session)}."
         ),
         evidence=with_close(session, _accepted(accepted)),
-        expected_messages={
-            "openssh_client": (
-                "channel 0: open failed: connect failed: open failed / channel 0: open failed: administratively"
-                " prohibited: open failed / stdio forwarding failed"
-            ),
-            "openssh_client_behind_a_jump_host": "Connection closed by UNKNOWN port 65535",
-            "sshd_log": f"Received disconnect from {client_place(session)}:11: disconnected by user",
-        },
+        expected_messages=fill(_BY_CLIENT, session),
         causes=(
             "the server allows no more sessions in a connection (MaxSessions)",
             "this is the connection to a jump host, and it may not forward (AllowTcpForwarding no, PermitOpen) or"
@@ -143,4 +149,4 @@ def _by_client(session: Session, accepted: int, after: AfterLogin) -> Finding:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_BY_SERVER, channel_refused=_BY_CLIENT))

@@ -26,8 +26,9 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session, TcpSide
-from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, server_place, with_close
+from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.path import handshake_open, trouble
+from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
 
 ID = "stalled"
 TITLE = "The handshake stood still"
@@ -71,14 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)
         ),
-        expected_messages={
-            "openssh_client": (
-                "Connection timed out during banner exchange (with ConnectTimeout)"
-                if session.server.identification is None
-                else f"Connection to {server_place(session)} timed out (with ServerAliveInterval)"
-            ),
-            "paramiko": "Error reading SSH protocol banner" if session.server.identification is None else "EOFError",
-        },
+        expected_messages=fill(GREETING_TIMED_OUT if session.server.identification is None else HANGS_LATER, session),
         causes=_causes(party, lost=stuck is not None or bool(_lost(session)), too_big=_too_big(session)),
         remedies=(
             Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
@@ -194,4 +188,4 @@ def _causes(party: str, *, lost: bool, too_big: str | None) -> tuple[str, ...]:
     return (*first, *path) if lost else (*first, program, *path)
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=together(HANGS_LATER, before_identification=GREETING_TIMED_OUT))

@@ -25,9 +25,26 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Remedy, Session
 from sshpcap.rules.base import Rule, closing, how_it_ended
+from sshpcap.rules.printed import fill, together
 
 ID = "strict-kex-violation"
 TITLE = "A message that strict key exchange forbids"
+_TOO_EARLY = {
+    "openssh_client": "Disconnecting {server} port {port}: strict KEX violation: KEXINIT was not the first packet",
+    "putty": "Received a packet before KEXINIT in strict-kex mode",
+    "dropbear": "First packet wasn't kexinit",
+    "paramiko": "In strict-kex mode, but KEXINIT was not the first packet!",
+    "asyncssh": "Strict key exchange violation",
+}
+_LATER = {
+    "openssh_client": (
+        "Disconnecting {server} port {port}: strict KEX violation: unexpected packet type {number} (seqnr 1)"
+    ),
+    "putty": "Received unexpected packet when expecting ECDH reply, type {number} ({putty_name})",
+    "dropbear": "Unexpected packet type {number}, expected 31",
+    "paramiko": "In strict-kex mode, but was sent '{paramiko_name}'!",
+    "asyncssh": "Strict key exchange violation: unexpected packet type {number} received",
+}
 _DISCONNECT, _KEXINIT, _NEWKEYS = 1, 20, 21
 _PUTTY = {2: "SSH2_MSG_IGNORE", 3: "SSH2_MSG_UNIMPLEMENTED", 4: "SSH2_MSG_DEBUG"}
 
@@ -43,7 +60,6 @@ def check(session: Session) -> Iterator[Finding]:
     number = message.number or 0
     what = f"{message.name} of the {message.sender}"
     where = "before its proposal" if too_early else "between its proposal and its SSH_MSG_NEWKEYS"
-    place = f"{session.server.address} port {session.server.port}"
     end = closing(session)
     yield Finding(
         id=ID,
@@ -61,26 +77,13 @@ def check(session: Session) -> Iterator[Finding]:
             for item in (Evidence(frame=message.frame, what=what, bytes=message.bytes), end)
             if item is not None and (item is not end or item.frame != message.frame)
         ),
-        expected_messages={
-            "openssh_client": (
-                f"Disconnecting {place}: strict KEX violation: "
-                + ("KEXINIT was not the first packet" if too_early else f"unexpected packet type {number} (seqnr 1)")
-            ),
-            "putty": (
-                "Received a packet before KEXINIT in strict-kex mode"
-                if too_early
-                else f"Received unexpected packet when expecting ECDH reply, type {number} ({_PUTTY.get(number, '…')})"
-            ),
-            "dropbear": (
-                "First packet wasn't kexinit" if too_early else f"Unexpected packet type {number}, expected 31"
-            ),
-            "paramiko": (
-                "In strict-kex mode, but KEXINIT was not the first packet!"
-                if too_early
-                else f"In strict-kex mode, but was sent '{message.name.removeprefix('SSH_MSG_').lower()}'!"
-            ),
-            "asyncssh": "Strict key exchange violation: …",
-        },
+        expected_messages=fill(
+            _TOO_EARLY if too_early else _LATER,
+            session,
+            number=number,
+            paramiko_name=message.name.removeprefix("SSH_MSG_").lower(),
+            putty_name=_PUTTY.get(number, "unknown"),
+        ),
         causes=(
             "somebody on the path inserted a message (an attempt at Terrapin, CVE-2023-48795)",
             "a broken server, client or device between them",
@@ -114,4 +117,4 @@ def _first_foreign(session: Session) -> tuple[Message, bool] | None:
     return None
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_TOO_EARLY, later=_LATER))

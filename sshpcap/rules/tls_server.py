@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import CLOSED_BEFORE_GREETING, fill
+from sshpcap.rules.printed import BEFORE_GREETING, fill
 
 ID = "tls-server"
 TITLE = "A TLS service answers instead of an SSH server"
@@ -73,4 +73,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**CLOSED_BEFORE_GREETING, **_BINARY})
+RULE = Rule(ID, TITLE, "error", check, messages={**BEFORE_GREETING, **_BINARY})

@@ -25,11 +25,21 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, server_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
+from sshpcap.rules.printed import fill
 
 ID = "too-many-authentication-failures"
 TITLE = "The server cut the login off after several refusals"
+_MESSAGES = {
+    "openssh_client": (
+        "Received disconnect from {server} port {port}:2: Too many authentication failures / Disconnected from {server}"
+        " port {port}"
+    ),
+    "putty": 'Remote side sent disconnect message type 2 (protocol error): "Too many authentication failures"',
+    "dropbear": "Disconnect received",
+    "sshd_log": ("maximum authentication attempts exceeded for {user} from {client} port {client_port} ssh2 [preauth]"),
+}
 
 _LEAST = 3
 _LEAST_BEFORE_THE_WORD = 2
@@ -71,19 +81,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused", "other")),
-        expected_messages={
-            "openssh_client": (
-                f"Received disconnect from {server_place(session)}:2: Too many authentication failures /"
-                f" Disconnected from {server_place(session)}"
-            ),
-            "putty": (
-                "FATAL ERROR: Remote side sent disconnect message type 2 (protocol error):"
-                ' "Too many authentication failures"'
-            ),
-            "sshd_log": (
-                f"maximum authentication attempts exceeded for USER from {client_place(session)} ssh2 [preauth]"
-            ),
-        },
+        expected_messages=fill(_MESSAGES, session),
         causes=(
             "an agent offers many keys, and the right one, or the password, comes too late",
             "a wrong password, again and again",
@@ -109,4 +107,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check)
+RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

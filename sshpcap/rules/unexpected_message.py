@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, gave_up, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.greetings import other
-from sshpcap.rules.printed import fill, later
+from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "unexpected-message"
 TITLE = "A message that must not come before encryption"
@@ -71,4 +71,4 @@ def check(session: Session) -> Iterator[Finding]:
         return
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_MESSAGES, left=LATER))
