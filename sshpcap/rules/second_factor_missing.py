@@ -24,7 +24,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, client_place, with_close
+from sshpcap.rules.base import Rule, with_close
 from sshpcap.rules.login import AT_ONCE_NS, exchanges, failed_login, last_speaker, told, waited_ns
 from sshpcap.rules.printed import fill
 
