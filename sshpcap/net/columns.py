@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from sshpcap.frames import CHECKSUM_UNKNOWN, Bytes, Endpoint, FrameBlock, Int64s, Segment
+from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.net import checksums
 from sshpcap.net.encapsulation import (
     BY_PROTOCOL,
@@ -372,6 +372,12 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
     return keys
 
 
+def checksums_of(block: FrameBlock, columns: Columns) -> list[int]:
+    """What the checksums of rows say (`frames.CHECKSUM_…`)."""
+    end = columns.payload_at + columns.captured
+    return checksums.of_rows(block.buffer, columns.version, columns.address_at, columns.tcp_at, end)
+
+
 _new_segment = cast(Callable[[tuple[object, ...]], Segment], partial(tuple.__new__, Segment))
 """A segment of its fields in order, in half the time that naming them takes."""
 
@@ -383,11 +389,12 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
     octets = block.buffer.data
     # Lists of Python's integers, made at once: one field of one row of an array costs as much as a small object.
     ends: dict[bytes, tuple[Endpoint, Endpoint]] = {}
-    chosen = [column[places] for column in columns[:-1]]
-    rows = chosen[0]
+    here = columns.at(places)
+    chosen, rows = here[:-1], here.row
     for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
-            captured, frame, time in zip(*(column.tolist() for column in chosen), block.number[rows].tolist(),
-                                         block.time[rows].tolist(), strict=True):  # fmt: skip
+            captured, frame, time, checksum in zip(
+                *(column.tolist() for column in chosen), block.number[rows].tolist(), block.time[rows].tolist(),
+                checksums_of(block, here), strict=True):  # fmt: skip
         if version == 4:
             source_at, destination_at, behind = address_at, address_at + 4, address_at + 8
             ttl, ip_id = octets[address_at - 4], octets[address_at - 8] << 8 | octets[address_at - 7]
@@ -405,17 +412,5 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
         yield row, _new_segment((
             frame, time, *both, seq, ack, flags, window, ttl, ip_id, bytes(octets[tcp_at + 20 : payload_at]),
             bytes(octets[payload_at : payload_at + captured]) if captured else b"", length, (),
-            _checksum(octets, address_at, destination_at - address_at, tcp_at, payload_at + captured),
+            checksum,
         ))  # fmt: skip
-
-
-def _checksum(octets: memoryview, address_at: int, size: int, tcp_at: int, end: int) -> int:
-    """What the checksums say, where the segment is as long as the IP header says and all there."""
-    if size == 4:
-        header = octets[tcp_at - 20 : tcp_at]
-        if header[2] << 8 | header[3] != 20 + end - tcp_at:
-            return CHECKSUM_UNKNOWN
-        return max(checksums.of_segment(octets[address_at:end], 2 * size), checksums.of_header(header))
-    if octets[address_at - 4] << 8 | octets[address_at - 3] != end - tcp_at:
-        return CHECKSUM_UNKNOWN
-    return checksums.of_segment(octets[address_at:end], 2 * size)
