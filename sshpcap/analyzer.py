@@ -336,27 +336,25 @@ class Analyzer:
 
     def sessions(self, *, release: bool = False) -> tuple[Session, ...]:
         """Every connection that speaks SSH, or should, and was not taken before, by its number; see `finish`."""
-        self._leave_out()
+        last = self._last_told([*self._ended, *self._connections.values()])
         held = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
+        held = [c for c in held if c.index <= last or not c.recorder.unanswered]
         if release:
             self._ended, self._connections = [], {}
         return self._interpreted(held)
 
-    def _leave_out(self) -> None:
-        """Of the SYNs that nobody answered tell the first `limits.MAX_UNANSWERED`, and count the rest."""
-        lone = {c.index: pair for pair, c in self._connections.items() if not c.candidate and c.recorder.unanswered}
-        numbers = np.sort(np.concatenate((self._openings.numbers(), np.array(list(lone), dtype=np.int64))))
-        if len(numbers) <= limits.MAX_UNANSWERED:
-            last = self._last_index
-        else:
-            last = int(numbers[limits.MAX_UNANSWERED - 1])
+    def _last_told(self, every: list[Connection]) -> int:
+        """The number up to which SYNs that nobody answered are told, `limits.MAX_UNANSWERED` of them; counts the
+        rest."""
+        lone = {c.index: c.recorder.first_frame for c in every if not c.candidate and c.recorder.unanswered}
+        last = self._openings.last_told(list(lone), self._last_index)
         for index, segment in self._openings.take_first(last):
             self._reopen(index, segment)
-        left = [self._connections.pop(pair) for index, pair in lone.items() if index > last]
-        frames = [connection.recorder.first_frame for connection in left]
+        frames = [frame for index, frame in lone.items() if index > last]
+        self._unanswered = len(frames)
         frames += [frame for frame in (self._openings.first_frame(), self._openings.first_forgotten) if frame]
-        self._unanswered += len(left)
-        self._first_unanswered = min([*frames, self._first_unanswered or frames[0]]) if frames else None
+        self._first_unanswered = min(frames, default=None)
+        return last
 
     def take_ended(self, *, idle: bool = False) -> tuple[Session, ...]:
         """The sessions of connections that are over, each once: later results do not have them.
@@ -402,6 +400,7 @@ class Analyzer:
                 captures[-1], protocols=protocols, other_ports=self._other_ports(), duplicates=duplicates
             )
             captures = (*captures[:-1], last)
+        known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
         sessions = self.sessions(release=release)
         if not self._handed_out:
             sessions = rules.judge_together(sessions)
@@ -410,7 +409,7 @@ class Analyzer:
             sshpcap_version=VERSION,
             captures=captures,
             sessions=sessions,
-            notices=(*self._notices(), *self._teller.errors),
+            notices=(*self._notices(known), *self._teller.errors),
         )
 
     def _other_ports(self) -> dict[str, int]:
@@ -419,11 +418,10 @@ class Analyzer:
         )
         return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
 
-    def _notices(self) -> Iterable[Notice]:
+    def _notices(self, known: set[bytes]) -> Iterable[Notice]:
         yield from link_notices(self._first_unknown_link)
         if self._decoder is not None:
             yield from fragment_notices(self._decoder)
-            known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
             yield from neighbour_notices(self._decoder, known)
         yield from limit_notices(
             most=self.max_connections,

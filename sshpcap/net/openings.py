@@ -177,9 +177,10 @@ class Openings:
             self._chunks[place] = rows.at(~hit)
         return sorted(taken)
 
-    def numbers(self) -> Int64s:
-        """The numbers of all rows."""
-        return np.concatenate([np.empty(0, dtype=np.int64), *(rows.number for rows in self._chunks)])
+    def last_told(self, others: list[int], last: int) -> int:
+        """The highest number of those that are to be told of the rows and of `others`; `last` where all of them are."""
+        numbers = np.sort(np.concatenate([np.array(others, dtype=np.int64), *(rows.number for rows in self._chunks)]))
+        return last if len(numbers) <= limits.MAX_UNANSWERED else int(numbers[limits.MAX_UNANSWERED - 1])
 
     def first_frame(self) -> int | None:
         """The first frame of all rows."""
