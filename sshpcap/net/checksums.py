@@ -19,8 +19,6 @@ _IPV4_HEADER: Final = 20
 _FIELD_AT: Final = 16
 _ONES: Final = 0xFFFF
 """A sum of 16-bit words with end-around carry is the number that the octets make, modulo this: 2**16 leaves 1."""
-_SPARSE: Final = 8192
-"""Octets of a block for each of its rows: beyond that a row at a time is quicker than all at once."""
 
 
 def of_segment(octets: bytes | memoryview, addresses: int) -> int:
@@ -49,13 +47,7 @@ def of_rows(octets: Bytes, version: Int64s, address_at: Int64s, tcp_at: Int64s, 
     header has 20 octets. What has another length than the IP header says, or is not all there, is not judged."""
     if not len(end):
         return []
-    right = np.zeros(len(end), dtype=np.bool_)
-    if int(end[-1] - address_at[0]) <= _SPARSE * len(end):
-        for parity in (0, 1):
-            rows = np.flatnonzero((address_at & 1) == parity)
-            if len(rows):
-                at, tcp, until = (column[rows] - parity for column in (address_at, tcp_at, end))
-                right[rows] = _right(octets[parity:], at, tcp, until, version[rows] == 4)
+    right = _right(octets, version == 4, address_at, tcp_at, end)
     # What is not right is rare, and takes a closer look.
     verdicts = right.astype(np.int64) * CHECKSUM_RIGHT
     for row in np.flatnonzero(~right).tolist():
@@ -64,23 +56,27 @@ def of_rows(octets: Bytes, version: Int64s, address_at: Int64s, tcp_at: Int64s, 
     return found
 
 
-def _right(octets: Bytes, address_at: Int64s, tcp_at: Int64s, end: Int64s, older: Mask) -> Mask:
-    """Rows at even offsets whose checksums are right, as is their length; `older` is IPv4.
+def _right(octets: Bytes, older: Mask, address_at: Int64s, tcp_at: Int64s, end: Int64s) -> Mask:
+    """Rows whose checksums are right, as is their length; `older` is IPv4.
 
     The sums are of words with the low octet first: 2**8 times the others, which is the same where 0 is concerned.
     """
-    words = np.frombuffer(octets.data, dtype="<u2", count=len(octets) // 2)
-    # Four runs of words a row: what is before the addresses, they themselves, the segment, and what nobody asks for.
     header_at = np.where(older, address_at - 12, address_at - 8)
-    borders = np.stack((header_at, address_at, tcp_at, end & ~1), axis=1).ravel() >> 1
-    last = len(borders) - int(borders[-1] >= len(words))
-    sums = np.zeros(len(borders), dtype=np.uint64)
-    sums[:last] = np.add.reduceat(words, borders[:last], dtype=np.uint64)
-    before, addresses, segment = sums[0::4], sums[1::4], sums[2::4]
+    data = octets.data
+    joined = b"".join([
+        piece
+        for start, until in zip(header_at.tolist(), end.tolist(), strict=True)
+        for piece in (data[start:until], b"\0" if until - start & 1 else b"")
+    ])  # fmt: skip
+    ends = (end - header_at + 1 >> 1).cumsum()
+    starts = np.concatenate((ends[:1] * 0, ends[:-1]))
+    # Three runs of words a row: what is before the addresses, they themselves, the segment.
+    borders = np.stack((starts, starts + (address_at - header_at >> 1), starts + (tcp_at - header_at >> 1)), axis=1)
+    sums = np.add.reduceat(np.frombuffer(joined, dtype="<u2"), borders.ravel(), dtype=np.uint64)
+    before, addresses, segment = sums[0::3], sums[1::3], sums[2::3]
     length = end - tcp_at
-    tail = np.where(end & 1, octets[end - 1], 0).astype(np.uint64)
     pseudo = ((length + _TCP) << 8).astype(np.uint64)
-    good: Mask = (addresses + segment + tail + pseudo) % np.uint64(_ONES) == 0
+    good: Mask = (addresses + segment + pseudo) % np.uint64(_ONES) == 0
     good &= ~older | ((before + addresses) % np.uint64(_ONES) == 0)
     said_at = np.where(older, tcp_at - 18, address_at - 4)
     said = octets[said_at].astype(np.int64) << 8 | octets[said_at + 1]
