@@ -22,6 +22,7 @@ from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Se
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
@@ -70,6 +71,7 @@ class Analyzer:
         self._ignored: dict[Pair, None] = {}
         self._ended: list[Connection] = []
         self._decoder: Decoder | None = None
+        self._neighbours = Neighbours()
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
         self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
@@ -95,6 +97,7 @@ class Analyzer:
         shapes = read_columns(block)
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
+        self._neighbours.arp_rows(block.number[shapes.arp], block.buffer, shapes.arp_at)
         rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
         if self._triage is None:
             self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
@@ -161,11 +164,10 @@ class Analyzer:
 
     def _rare(self, block: FrameBlock, row: int) -> Segment | IcmpError | None:
         """What a frame of rare shape carries."""
-        # dpkt is only loaded for captures that need it.
-        if self._decoder is None:
+        if self._decoder is None:  # it brings dpkt along
             from sshpcap.net.decode import Decoder
 
-            self._decoder = Decoder()
+            self._decoder = Decoder(self._neighbours)
         link_type = int(block.link_type[row])
         number = int(block.number[row])
         if link_type not in LINK_TYPES:
@@ -422,7 +424,7 @@ class Analyzer:
         yield from link_notices(self._first_unknown_link)
         if self._decoder is not None:
             yield from fragment_notices(self._decoder)
-            yield from neighbour_notices(self._decoder, known)
+        yield from neighbour_notices(self._neighbours, known)
         yield from limit_notices(
             most=self.max_connections,
             evicted=self._evicted,

@@ -19,12 +19,14 @@ from sshpcap.net import checksums
 from sshpcap.net.encapsulation import (
     BY_PROTOCOL,
     BY_UDP_PORT,
+    ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ICMP6_ERRORS,
     ICMP_ERRORS,
 )
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
+from sshpcap.net.neighbours import ARP_BYTES
 
 Mask = npt.NDArray[np.bool_]
 UInt64s = npt.NDArray[np.uint64]
@@ -81,6 +83,10 @@ class Shapes(NamedTuple):
     """Rows that need `decode`."""
     protocols: dict[str, int]
     """How many frames of each protocol were set aside here."""
+    arp: Int64s
+    """Rows of ARP frames, counted among the protocols."""
+    arp_at: Int64s
+    """Where in the buffer the ARP messages stand."""
 
 
 class _Words(NamedTuple):
@@ -111,7 +117,7 @@ def read_columns(block: FrameBlock) -> Shapes:
     if not len(rows):
         return _every_shape(block, words)
     if len(rows) == len(block.number):
-        return Shapes(columns, rows[:0], {})
+        return Shapes(columns, rows[:0], {}, rows[:0], rows[:0])
     others = np.ones(len(block.number), dtype=np.bool_)
     others[rows] = False
     left = np.flatnonzero(others)
@@ -120,7 +126,7 @@ def read_columns(block: FrameBlock) -> Shapes:
     if len(more.row):
         order = np.argsort(np.concatenate((columns.row, more.row)), kind="stable")
         columns = Columns._make([np.concatenate(pair)[order] for pair in zip(columns, more, strict=True)])
-    return Shapes(columns, left[shapes.rest], shapes.protocols)
+    return Shapes(columns, left[shapes.rest], shapes.protocols, left[shapes.arp], shapes.arp_at)
 
 
 def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
@@ -185,12 +191,16 @@ def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
     tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
     tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
     neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6)
+    asks = (ethertype == ETHERTYPE_ARP) & (end >= network + ARP_BYTES)
+    arp, neither = np.flatnonzero(asks), neither & ~asks
+    protocols["arp"] = len(arp)
     # A segment has no more octets than its frame had on the link, whatever the IP header says.
     on_link = block.offset + np.maximum(block.original, block.captured)
     columns, rest = _tcp(words, tcp4, tcp6, network, end, on_link)
     every_rest = np.concatenate((rest4, rest6, rest, np.flatnonzero(neither)))
     every_rest.sort()
-    return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count})
+    return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count},
+                  arp, network[arp])  # fmt: skip
 
 
 def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:

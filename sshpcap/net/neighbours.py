@@ -7,11 +7,15 @@ Must not know: connections.
 import struct
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from sshpcap import limits
+from sshpcap.frames import Bytes, Int64s
 
 ENOUGH: Final = 3
 """Linux asks three times, a second apart, before it says "No route to host"."""
 _ARP: Final = struct.Struct(">HHBBH6s4s6s4s")
+ARP_BYTES: Final = _ARP.size
 _REQUEST, _REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 
@@ -34,8 +38,8 @@ class Neighbours:
         """First frame and count, by asker and target."""
         self._there: set[bytes] = set()
 
-    def arp(self, frame: int, octets: bytes) -> None:
-        """Take in what stands behind the ethertype of an ARP frame."""
+    def arp(self, frame: int, octets: bytes, times: int = 1) -> None:
+        """Take in what stands behind the ethertype of an ARP frame, and came so many times from there on."""
         if len(octets) < _ARP.size:
             return
         _, protocol, hardware_size, size, operation, _, sender, _, target = _ARP.unpack_from(octets)
@@ -45,7 +49,18 @@ class Neighbours:
             self._answered(sender)
         elif operation == _REQUEST and sender not in (target, bytes(4)):
             # Whoever asks for itself announces itself; 0.0.0.0 looks whether an address is free (RFC 5227).
-            self._question(frame, sender, target)
+            self._question(frame, sender, target, times)
+
+    def arp_rows(self, numbers: Int64s, octets: Bytes, at: Int64s) -> None:
+        """Take in many ARP messages, whole ones; of those that are alike the first, and how many they are."""
+        rows = octets[at[:, None] + np.arange(ARP_BYTES)]
+        rows[:, 8:14] = rows[:, 18:24] = 0  # hardware addresses do not matter
+        alike: dict[bytes, list[int]] = {}
+        for number, row in zip(numbers.tolist(), rows.view(f"V{ARP_BYTES}").ravel().tolist(), strict=True):
+            seen = alike.setdefault(row, [number, 0])
+            seen[1] += 1
+        for row, (number, times) in alike.items():
+            self.arp(number, row, times)
 
     def icmp6(self, frame: int, source: bytes, body: bytes) -> None:
         """Take in an ICMPv6 message."""
@@ -56,11 +71,11 @@ class Neighbours:
         elif body[0] == _SOLICITATION and any(source):
             self._question(frame, source, body[8:24])
 
-    def _question(self, frame: int, asker: bytes, target: bytes) -> None:
+    def _question(self, frame: int, asker: bytes, target: bytes, times: int = 1) -> None:
         key = (asker, target)
         first, count = self._asked.get(key, (frame, 0))
         if count or len(self._asked) < limits.MAX_NEIGHBOURS:
-            self._asked[key] = (first, count + 1)
+            self._asked[key] = (first, count + times)
 
     def _answered(self, host: bytes) -> None:
         if len(self._there) < limits.MAX_NEIGHBOURS:
