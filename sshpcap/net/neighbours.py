@@ -5,6 +5,7 @@ Must not know: connections.
 """
 
 import struct
+from collections import Counter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ ENOUGH: Final = 3
 """Linux asks three times, a second apart, before it says "No route to host"."""
 _ARP: Final = struct.Struct(">HHBBH6s4s6s4s")
 ARP_BYTES: Final = _ARP.size
+_IPV4: Final = 0x0800
+_SIZES: Final = 0x0604
+"""Octets of hardware and of protocol addresses."""
 _REQUEST, _REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 
@@ -38,29 +42,37 @@ class Neighbours:
         """First frame and count, by asker and target."""
         self._there: set[bytes] = set()
 
-    def arp(self, frame: int, octets: bytes, times: int = 1) -> None:
-        """Take in what stands behind the ethertype of an ARP frame, and came so many times from there on."""
+    def arp(self, frame: int, octets: bytes) -> None:
+        """Take in what stands behind the ethertype of an ARP frame."""
         if len(octets) < _ARP.size:
             return
         _, protocol, hardware_size, size, operation, _, sender, _, target = _ARP.unpack_from(octets)
-        if (protocol, hardware_size, size) != (0x0800, 6, 4):
+        if (protocol, hardware_size, size) != (_IPV4, 6, 4):
             return
         if operation == _REPLY:
             self._answered(sender)
         elif operation == _REQUEST and sender not in (target, bytes(4)):
             # Whoever asks for itself announces itself; 0.0.0.0 looks whether an address is free (RFC 5227).
-            self._question(frame, sender, target, times)
+            self._question(frame, sender, target)
 
     def arp_rows(self, numbers: Int64s, octets: Bytes, at: Int64s) -> None:
-        """Take in many ARP messages, whole ones; of those that are alike the first, and how many they are."""
+        """Take in many ARP messages, whole ones: what `arp` does with each."""
         rows = octets[at[:, None] + np.arange(ARP_BYTES)]
-        rows[:, 8:14] = rows[:, 18:24] = 0  # hardware addresses do not matter
-        alike: dict[bytes, list[int]] = {}
-        for number, row in zip(numbers.tolist(), rows.view(f"V{ARP_BYTES}").ravel().tolist(), strict=True):
-            seen = alike.setdefault(row, [number, 0])
-            seen[1] += 1
-        for row, (number, times) in alike.items():
-            self.arp(number, row, times)
+        heads, places = np.ascontiguousarray(rows[:, :8]).view(">u4"), np.array((*range(14, 18), *range(24, 28)))
+        plain = (heads[:, 0] & 0xFFFF == _IPV4) & (heads[:, 1] >> 16 == _SIZES)
+        operation = heads[:, 1] & 0xFFFF
+        ends = np.ascontiguousarray(rows[:, places]).view(">u4")  # sender and target
+        for host in dict.fromkeys(ends[plain & (operation == _REPLY), 0].tolist()):
+            self._answered(host.to_bytes(4, "big"))
+        asks = plain & (operation == _REQUEST) & (ends[:, 0] != ends[:, 1]) & (ends[:, 0] != 0)
+        pairs = np.ascontiguousarray(ends[asks]).view(">u8").ravel().tolist()
+        first: dict[int, int] = {}
+        for pair, number in zip(pairs, numbers[asks].tolist(), strict=True):
+            first.setdefault(pair, number)
+        times = Counter(pairs)
+        for pair, number in first.items():
+            both = pair.to_bytes(8, "big")
+            self._question(number, both[:4], both[4:], times[pair])
 
     def icmp6(self, frame: int, source: bytes, body: bytes) -> None:
         """Take in an ICMPv6 message."""
