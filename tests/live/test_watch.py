@@ -187,7 +187,7 @@ def test_a_flood_of_syns_pushes_out_itself() -> None:
     watch = Watch((22,), Bounds(connections=1000), tolerant=False)
     changes = handshake(watch, Feeder(watch), 900, seed=0)
     (last,) = [change.session for change in changes if change.over]
-    assert (last.outcome, last.verdict.cause) == ("failed", "protocol-version-mismatch")
+    assert (last.outcome, last.verdict.cause) == ("failed", "ssh1-only-server")
     assert sum(watch.held().values()) <= 1000
     assert watch.lost["untold"] == watch.lost["unanswered"] >= 4400
 
@@ -213,7 +213,7 @@ def test_ten_thousand_half_open_handshakes_and_a_real_one() -> None:
     causes = [change.session.verdict.cause for change in handshake(watch, feeder, 0, seed=1) if change.over]
     for _ in range(40):
         causes += [change.session.verdict.cause for change in told(watch, START + 21 * SECOND) if change.over]
-    assert causes.count("protocol-version-mismatch") == 1
+    assert causes.count("ssh1-only-server") == 1
 
 
 def test_octets_held_stay_below_their_bound() -> None:
