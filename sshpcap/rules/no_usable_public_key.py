@@ -72,7 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused")),
-        expected_messages=fill(_MESSAGES, session, list=methods(login), directory="/home/USER"),
+        expected_messages=fill(_MESSAGES, session, list=methods(login)),
         causes=(
             "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
             "a wrong password, at a server that refuses it without a pause (no PAM)",

@@ -1,5 +1,6 @@
 """`--client-said`: which of several connections a text belongs to, and what no connection can tell."""
 
+import json
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from sshpcap.model import Report
 from sshpcap.report.heading import client_said
 from sshpcap.rules.said import nearest, rank, search
 from sshpcap.rules.spoken_numbers import notes
+from tests.golden import ROOT, run
 from tests.support.sessions import closed, greeted, proposed, report_of
 from tests.support.sshbytes import disconnect, identification, packet
 from tests.support.wireflow import Flow
@@ -188,3 +190,33 @@ def test_what_is_said_of_a_hostile_text_has_none_of_it() -> None:
     assert "fits connection 1" in said
     assert "\x1b" not in said
     assert "\u202e" not in said
+
+
+SAMPLE = ROOT / "samples" / "no-common-cipher-openssh" / "capture.pcap"
+
+
+def test_on_the_command_line() -> None:
+    said = _run(str(SAMPLE), "--client-said", OFFER.format("203.0.113.7"))
+    assert "What the client printed fits connection 1: no-common-cipher produces this text (openssh client)" in said
+    report = json.loads(_run(str(SAMPLE), "--format", "json", "--client-said", OFFER.format("203.0.113.7")))
+    assert [(fit["session"], fit["finding"]) for fit in report["client_said"]["fits"]] == [(1, "no-common-cipher")]
+
+
+def test_explain_a_text_on_the_command_line() -> None:
+    said = _run("explain", "Connection", "closed", "by", "203.0.113.7", "port", "22")
+    assert "server-closed-before-identification: Server closed before identification" in said
+    assert said.count("In a capture:") == len(search("Connection closed by 203.0.113.7 port 22"))
+
+
+def test_explain_a_hostile_text_shows_none_of_its_controls() -> None:
+    output, code = run(["explain", "\x1b[31m moonshine \u202e" * 10_000])
+    assert code == 2
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    assert len(output) < 2000
+
+
+def _run(*arguments: str) -> str:
+    output, code = run(list(arguments))
+    assert code == 0, output
+    return output if "json" in arguments else " ".join(output.split())
