@@ -26,20 +26,20 @@ _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
 _ALIKE: Final = 200
 """Of a text that is not known so many characters are compared with those that are."""
-_OWN_PROGRAM: Final = {
-    "OpenSSH": "openssh",
-    "OpenSSH for Windows": "openssh",
-    "PuTTY": "putty",
-    "WinSCP": "putty",
-    "FileZilla": "putty",
-    "Dropbear": "dropbear",
-    "paramiko": "paramiko",
-    "AsyncSSH": "asyncssh",
-    "libssh2": "libssh2",
-    "libssh": "libssh",
-    "JSch": "jsch",
-    "Go x/crypto/ssh": "go",
-    "ssh2 (Node.js)": "node",
+_OWN_PROGRAM: Final[dict[str, tuple[str, ...]]] = {
+    "OpenSSH": ("openssh",),
+    "OpenSSH for Windows": ("openssh",),
+    "PuTTY": ("putty",),
+    "WinSCP": ("putty",),
+    "FileZilla": ("putty",),
+    "Dropbear": ("dropbear",),
+    "paramiko": ("paramiko",),
+    "AsyncSSH": ("asyncssh",),
+    "libssh2": ("libssh2", "curl"),
+    "libssh": ("libssh",),
+    "JSch": ("jsch",),
+    "Go x/crypto/ssh": ("go",),
+    "ssh2 (Node.js)": ("node",),
 }
 """Implementation, as identification strings name it → how the names of its texts begin."""
 IPAddress = IPv4Address | IPv6Address
@@ -202,8 +202,11 @@ def _points(
         reasons.append("the text names its port")
     client = session.client.identification
     own = _OWN_PROGRAM.get(client.implementation or "") if client else None
-    if own is not None and client is not None and not all("log" in program for program in fit.programs):
-        if any(program.startswith(own) for program in fit.programs):
+    if all(program.endswith("log") or " log " in program for program in fit.programs):
+        points -= 200
+        reasons.append("but that is what a server logs, not what a client prints")
+    elif own is not None and client is not None:
+        if any(program.split(" ")[0] in own for program in fit.programs):
             points += 200
             reasons.append(f"its client is {client.implementation}, which prints it so")
         else:

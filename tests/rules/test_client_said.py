@@ -87,6 +87,17 @@ def test_a_log_line_names_the_client() -> None:
     assert rank(report, line).fits[0].session == 2
 
 
+def test_a_server_s_log_line_is_no_client_s_text() -> None:
+    line = "Connection closed by authenticating user me 192.0.2.10 port 40022 [preauth]"
+    assert {fit.finding for fit in search(line)} == {"no-usable-public-key", "login-aborted-by-user"}
+    quiet = Flow()
+    quiet.opens()
+    report = report_of(closed(quiet))
+    said = printed(report, "kex_exchange_identification: Connection closed by remote host")
+    assert "might belong to connection 1" in said
+    assert "what a server logs" in said
+
+
 @pytest.mark.parametrize(
     "text",
     [
