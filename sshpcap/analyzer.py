@@ -106,7 +106,7 @@ class Analyzer:
         if len(self._openings):
             for index, segment in self._openings.take(np.concatenate((columns.key, keys_of(list(_touched(rare)))))):
                 self._reopen(index, segment)
-        alone = self._openings.choose(columns, self.ports, _touched(rare)) if self.sets_aside else ()
+        alone = self._openings.choose(columns, self.ports, _touched(rare)) if self.sets_aside else np.empty(0, np.int64)
         if len(alone):
             others = np.ones(len(columns.row), dtype=np.bool_)
             others[alone] = False

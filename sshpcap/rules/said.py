@@ -85,7 +85,7 @@ def _said_of(finding: str) -> Iterator[str]:
 
 def program_words(program: str) -> str:
     """A key of `Rule.messages` in words, as reports show it."""
-    return program.replace("_", " ")
+    return re.sub(r"(?<=\d)_(?=\d)", ".", program).replace("_", " ")
 
 
 @cache
