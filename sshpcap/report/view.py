@@ -358,6 +358,11 @@ def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
     return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
 
 
+def prompt(remedy: Remedy) -> str:
+    """What stands before the line of a remedy: a shell's prompt, or nothing where it is a line of configuration."""
+    return " " if remedy.action.endswith(":") else "$"
+
+
 def safe(text: str) -> str:
     """Text that cannot act in a terminal, whatever it is: a second lock behind `ssh.wire.printable`.
 
