@@ -25,7 +25,7 @@ def write_pcap(runs: Iterator[list[Frame]], file: BinaryIO) -> int:
     file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAPLEN, _ETHERNET))
     header, frames = struct.Struct("<IIII"), 0
     for run in runs:
-        octets = []
+        octets: list[bytes] = []
         for time, frame in run:
             seconds, rest = divmod(time, 1_000_000_000)
             octets += (header.pack(seconds, rest // 1000, len(frame), len(frame)), frame)
@@ -40,7 +40,7 @@ def write_pcapng(runs: Iterator[list[Frame]], file: BinaryIO) -> int:
     file.write(struct.pack("<IIHHII", 1, 20, _ETHERNET, 0, _SNAPLEN, 20))
     header, frames = struct.Struct("<IIIIIII"), 0
     for run in runs:
-        octets = []
+        octets: list[bytes] = []
         for time, frame in run:
             micro, padding = time // 1000, -len(frame) % 4
             size = 32 + len(frame) + padding

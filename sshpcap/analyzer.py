@@ -22,6 +22,7 @@ from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Se
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
 from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
@@ -73,6 +74,7 @@ class Analyzer:
         self._ignored: dict[Pair, None] = {}
         self._ended: list[Connection] = []
         self._decoder: Decoder | None = None
+        self._neighbours = Neighbours()
         self._first_unknown_link: dict[int, tuple[int, int]] = {}
         self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
@@ -98,6 +100,7 @@ class Analyzer:
         shapes = read_columns(block)
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
+        self._neighbours.arp_rows(block.number[shapes.arp], block.buffer, shapes.arp_at)
         rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
         if self._triage is None:
             self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
@@ -164,11 +167,10 @@ class Analyzer:
 
     def _rare(self, block: FrameBlock, row: int) -> Segment | IcmpError | None:
         """What a frame of rare shape carries."""
-        # dpkt is only loaded for captures that need it.
-        if self._decoder is None:
+        if self._decoder is None:  # it brings dpkt along
             from sshpcap.net.decode import Decoder
 
-            self._decoder = Decoder()
+            self._decoder = Decoder(self._neighbours)
         link_type = int(block.link_type[row])
         number = int(block.number[row])
         if link_type not in LINK_TYPES:
@@ -339,27 +341,25 @@ class Analyzer:
 
     def sessions(self, *, release: bool = False) -> tuple[Session, ...]:
         """Every connection that speaks SSH, or should, and was not taken before, by its number; see `finish`."""
-        self._leave_out()
+        last = self._last_told([*self._ended, *self._connections.values()])
         held = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
+        held = [c for c in held if c.index <= last or not c.recorder.unanswered]
         if release:
             self._ended, self._connections = [], {}
         return self._interpreted(held)
 
-    def _leave_out(self) -> None:
-        """Of the SYNs that nobody answered tell the first `limits.MAX_UNANSWERED`, and count the rest."""
-        lone = {c.index: pair for pair, c in self._connections.items() if not c.candidate and c.recorder.unanswered}
-        numbers = np.sort(np.concatenate((self._openings.numbers(), np.array(list(lone), dtype=np.int64))))
-        if len(numbers) <= limits.MAX_UNANSWERED:
-            last = self._last_index
-        else:
-            last = int(numbers[limits.MAX_UNANSWERED - 1])
+    def _last_told(self, every: list[Connection]) -> int:
+        """The number up to which SYNs that nobody answered are told, `limits.MAX_UNANSWERED` of them; counts the
+        rest."""
+        lone = {c.index: c.recorder.first_frame for c in every if not c.candidate and c.recorder.unanswered}
+        last = self._openings.last_told(list(lone), self._last_index)
         for index, segment in self._openings.take_first(last):
             self._reopen(index, segment)
-        left = [self._connections.pop(pair) for index, pair in lone.items() if index > last]
-        frames = [connection.recorder.first_frame for connection in left]
+        frames = [frame for index, frame in lone.items() if index > last]
+        self._unanswered = len(frames)
         frames += [frame for frame in (self._openings.first_frame(), self._openings.first_forgotten) if frame]
-        self._unanswered += len(left)
-        self._first_unanswered = min([*frames, self._first_unanswered or frames[0]]) if frames else None
+        self._first_unanswered = min(frames, default=None)
+        return last
 
     def take_ended(self, *, idle: bool = False) -> tuple[Session, ...]:
         """The sessions of connections that are over, each once: later results do not have them.
@@ -405,6 +405,7 @@ class Analyzer:
                 captures[-1], protocols=protocols, other_ports=self._other_ports(), duplicates=duplicates
             )
             captures = (*captures[:-1], last)
+        known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
         sessions = self.sessions(release=release)
         if not self._handed_out:
             sessions = rules.judge_together(sessions)
@@ -413,7 +414,7 @@ class Analyzer:
             sshpcap_version=VERSION,
             captures=captures,
             sessions=sessions,
-            notices=(*self._notices(), *self._teller.errors),
+            notices=(*self._notices(known), *self._teller.errors),
         )
 
     def _other_ports(self) -> dict[str, int]:
@@ -422,12 +423,11 @@ class Analyzer:
         )
         return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
 
-    def _notices(self) -> Iterable[Notice]:
+    def _notices(self, known: set[bytes]) -> Iterable[Notice]:
         yield from link_notices(self._first_unknown_link)
         if self._decoder is not None:
             yield from fragment_notices(self._decoder)
-            known = {endpoint.address for pair in (*self._connections, *self._ignored) for endpoint in pair}
-            yield from neighbour_notices(self._decoder, known)
+        yield from neighbour_notices(self._neighbours, known)
         yield from limit_notices(
             most=self.max_connections,
             evicted=self._evicted,

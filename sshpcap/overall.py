@@ -13,6 +13,7 @@ from sshpcap.net.link import link_name
 
 if TYPE_CHECKING:
     from sshpcap.net.decode import Decoder
+    from sshpcap.net.neighbours import Neighbours
 
 INTERNAL_ERROR: Final = "internal-error"
 
@@ -45,9 +46,9 @@ def fragment_notices(decoder: "Decoder") -> Iterator[Notice]:
         )
 
 
-def neighbour_notices(decoder: "Decoder", known: set[bytes]) -> Iterator[Notice]:
+def neighbour_notices(neighbours: "Neighbours", known: set[bytes]) -> Iterator[Notice]:
     """Hosts on the own network that nobody could find: a connection to them shows no SYN. `known` have connections."""
-    missing = [one for one in decoder.neighbours.unanswered() if one.target not in known]
+    missing = [one for one in neighbours.unanswered() if one.target not in known]
     for one in missing[: limits.SHOWN_NEIGHBOURS]:
         how = "ARP" if len(one.target) == 4 else "neighbour discovery"
         target = address_text(one.target)

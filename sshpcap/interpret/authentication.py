@@ -6,6 +6,7 @@ which is as long as its list of methods and comes again and again. Nothing here 
 sends, nor at the time between two of its packets: they would tell of passwords and of keys pressed.
 """
 
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
@@ -186,6 +187,7 @@ def _refusal(asked: list[_Asked], seal: Sealing) -> int | None:
     return slowest.last.octets if slowest is not None and slowest.last is not None else None
 
 
+@lru_cache(256)
 def _lists(octets: int, seal: Sealing) -> tuple[str, ...]:
     """The lists of methods with which SSH_MSG_USERAUTH_FAILURE has so many octets (RFC 4252 §5.1)."""
     return tuple(names for names in _METHOD_LISTS if seal.size(1 + 4 + len(names) + 1) == octets)

@@ -85,7 +85,8 @@ def turns_of(recorder: Recorder, dialogue: Dialogue) -> Turns | None:
         exact = _packets(voice, seal, mine)
         if exact is None:
             told = "unknown" if seal is None or told == "unknown" else "by size"
-            exact = [part for run in _runs(pieces, direction) for part in _by_size(run, seal, _full(mine))]
+            full = _full(mine)
+            exact = [part for run in _runs(pieces, direction) for part in _by_size(run, seal, full)]
         parts += exact
     parts.sort()
     return Turns(tuple(_grouped(parts)), seals, told, complete)
@@ -168,17 +169,19 @@ def _runs(pieces: list[_Piece], direction: int) -> Iterator[list[_Piece]]:
 
 def _by_size(run: list[_Piece], seal: Sealing | None, full: int) -> Iterator[Part]:
     """Writes: a full segment goes on in the next one, as does what cannot be a packet by itself."""
-    held: list[_Piece] = []
-    for place, piece in enumerate(run):
-        held.append(piece)
-        octets = sum(p.end - p.start for p in held)
+    first: _Piece | None = None
+    octets, last, full = 0, run[-1], max(full, _LEAST_FULL)
+    for piece in run:
+        if first is None:
+            first, octets = piece, 0
+        more = piece.end - piece.start
+        octets += more
         whole = seal is not None and seal.fits(octets)
-        goes_on = not whole or piece.end - piece.start >= max(full, _LEAST_FULL)
-        if goes_on and place + 1 < len(run):
+        if piece is not last and (not whole or more >= full):
             continue
-        sure = seal is not None and seal.surely_one(octets)
-        yield Part(piece.frame, piece.direction, held[0].start, octets, piece.time, held[0].time, whole, sure)
-        held = []
+        sure = whole and seal is not None and seal.surely_one(octets)
+        yield Part(piece.frame, piece.direction, first.start, octets, piece.time, first.time, whole, sure)
+        first = None
 
 
 def _grouped(parts: list[Part]) -> Iterator[Turn]:

@@ -14,17 +14,19 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from sshpcap.frames import CHECKSUM_UNKNOWN, Bytes, Endpoint, FrameBlock, Int64s, Segment
+from sshpcap.frames import Bytes, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.net import checksums
 from sshpcap.net.encapsulation import (
     BY_PROTOCOL,
     BY_UDP_PORT,
+    ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ICMP6_ERRORS,
     ICMP_ERRORS,
 )
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
+from sshpcap.net.neighbours import ARP_BYTES
 
 Mask = npt.NDArray[np.bool_]
 UInt64s = npt.NDArray[np.uint64]
@@ -81,6 +83,10 @@ class Shapes(NamedTuple):
     """Rows that need `decode`."""
     protocols: dict[str, int]
     """How many frames of each protocol were set aside here."""
+    arp: Int64s
+    """Rows of ARP frames, counted among the protocols."""
+    arp_at: Int64s
+    """Where in the buffer the ARP messages stand."""
 
 
 class _Words(NamedTuple):
@@ -111,7 +117,7 @@ def read_columns(block: FrameBlock) -> Shapes:
     if not len(rows):
         return _every_shape(block, words)
     if len(rows) == len(block.number):
-        return Shapes(columns, rows[:0], {})
+        return Shapes(columns, rows[:0], {}, rows[:0], rows[:0])
     others = np.ones(len(block.number), dtype=np.bool_)
     others[rows] = False
     left = np.flatnonzero(others)
@@ -120,7 +126,7 @@ def read_columns(block: FrameBlock) -> Shapes:
     if len(more.row):
         order = np.argsort(np.concatenate((columns.row, more.row)), kind="stable")
         columns = Columns._make([np.concatenate(pair)[order] for pair in zip(columns, more, strict=True)])
-    return Shapes(columns, left[shapes.rest], shapes.protocols)
+    return Shapes(columns, left[shapes.rest], shapes.protocols, left[shapes.arp], shapes.arp_at)
 
 
 def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
@@ -185,12 +191,16 @@ def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
     tcp4, rest4 = _ipv4(words, np.flatnonzero(ethertype == ETHERTYPE_IPV4), network, end, protocols)
     tcp6, rest6 = _ipv6(words, np.flatnonzero(ethertype == ETHERTYPE_IPV6), network, end, protocols)
     neither = (ethertype != ETHERTYPE_IPV4) & (ethertype != ETHERTYPE_IPV6)
+    asks = (ethertype == ETHERTYPE_ARP) & (end >= network + ARP_BYTES)
+    arp, neither = np.flatnonzero(asks), neither & ~asks
+    protocols["arp"] = len(arp)
     # A segment has no more octets than its frame had on the link, whatever the IP header says.
     on_link = block.offset + np.maximum(block.original, block.captured)
     columns, rest = _tcp(words, tcp4, tcp6, network, end, on_link)
     every_rest = np.concatenate((rest4, rest6, rest, np.flatnonzero(neither)))
     every_rest.sort()
-    return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count})
+    return Shapes(columns, every_rest, {name: count for name, count in protocols.items() if count},
+                  arp, network[arp])  # fmt: skip
 
 
 def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
@@ -372,6 +382,12 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
     return keys
 
 
+def checksums_of(block: FrameBlock, columns: Columns) -> list[int]:
+    """What the checksums of rows say (`frames.CHECKSUM_…`)."""
+    end = columns.payload_at + columns.captured
+    return checksums.of_rows(block.buffer, columns.version, columns.address_at, columns.tcp_at, end)
+
+
 _new_segment = cast(Callable[[tuple[object, ...]], Segment], partial(tuple.__new__, Segment))
 """A segment of its fields in order, in half the time that naming them takes."""
 
@@ -383,11 +399,12 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
     octets = block.buffer.data
     # Lists of Python's integers, made at once: one field of one row of an array costs as much as a small object.
     ends: dict[bytes, tuple[Endpoint, Endpoint]] = {}
-    chosen = [column[places] for column in columns[:-1]]
-    rows = chosen[0]
+    here = columns.at(places)
+    chosen, rows = here[:-1], here.row
     for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
-            captured, frame, time in zip(*(column.tolist() for column in chosen), block.number[rows].tolist(),
-                                         block.time[rows].tolist(), strict=True):  # fmt: skip
+            captured, frame, time, checksum in zip(
+                *(column.tolist() for column in chosen), block.number[rows].tolist(), block.time[rows].tolist(),
+                checksums_of(block, here), strict=True):  # fmt: skip
         if version == 4:
             source_at, destination_at, behind = address_at, address_at + 4, address_at + 8
             ttl, ip_id = octets[address_at - 4], octets[address_at - 8] << 8 | octets[address_at - 7]
@@ -405,17 +422,5 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
         yield row, _new_segment((
             frame, time, *both, seq, ack, flags, window, ttl, ip_id, bytes(octets[tcp_at + 20 : payload_at]),
             bytes(octets[payload_at : payload_at + captured]) if captured else b"", length, (),
-            _checksum(octets, address_at, destination_at - address_at, tcp_at, payload_at + captured),
+            checksum,
         ))  # fmt: skip
-
-
-def _checksum(octets: memoryview, address_at: int, size: int, tcp_at: int, end: int) -> int:
-    """What the checksums say, where the segment is as long as the IP header says and all there."""
-    if size == 4:
-        header = octets[tcp_at - 20 : tcp_at]
-        if header[2] << 8 | header[3] != 20 + end - tcp_at:
-            return CHECKSUM_UNKNOWN
-        return max(checksums.of_segment(octets[address_at:end], 2 * size), checksums.of_header(header))
-    if octets[address_at - 4] << 8 | octets[address_at - 3] != end - tcp_at:
-        return CHECKSUM_UNKNOWN
-    return checksums.of_segment(octets[address_at:end], 2 * size)

@@ -81,9 +81,10 @@ class _Packet(NamedTuple):
 class Decoder:
     """Takes frames apart, one by one; remembers fragments until their packets are whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours | None = None) -> None:
+        """`neighbours`: who keeps the questions for hosts."""
         self.fragments = Fragments()
-        self.neighbours = Neighbours()
+        self.neighbours = neighbours or Neighbours()
         self.fragment_key: Key | None = None
         """Of which datagram the last frame was a fragment; None if it was none."""
 

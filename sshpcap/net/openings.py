@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Bytes, Endpoint, FrameBlock, Int64s, Segment
-from sshpcap.net.columns import Columns, Mask, UInt64s, keys_of
+from sshpcap.net.columns import Columns, Mask, UInt64s, checksums_of, keys_of
 from sshpcap.net.segments import read_segment
 
 Pair = tuple[Endpoint, Endpoint]
@@ -44,6 +44,7 @@ class _Rows(NamedTuple):
     """Both addresses, from the first octet of each row on."""
     header: Bytes
     """The TCP header, and whatever stands behind a short one."""
+    checksum: npt.NDArray[np.uint8]
 
     def at(self, places: Int64s | Mask) -> "_Rows":
         """Some of the rows."""
@@ -133,6 +134,7 @@ class Openings:
             version=columns.version.astype(np.uint8),
             addresses=octets[np.minimum(at[:, None] + np.arange(_ADDRESSES), last)],
             header=octets[np.minimum(tcp_at[:, None] + np.arange(_LONGEST_HEADER), last)],
+            checksum=np.array(checksums_of(block, columns), dtype=np.uint8),
         )
         self._chunks.append(rows.at(order))
         if len(self._chunks) > _CHUNKS:
@@ -175,9 +177,10 @@ class Openings:
             self._chunks[place] = rows.at(~hit)
         return sorted(taken)
 
-    def numbers(self) -> Int64s:
-        """The numbers of all rows."""
-        return np.concatenate([np.empty(0, dtype=np.int64), *(rows.number for rows in self._chunks)])
+    def last_told(self, others: list[int], last: int) -> int:
+        """The highest number of those that are to be told of the rows and of `others`; `last` where all of them are."""
+        numbers = np.sort(np.concatenate([np.array(others, dtype=np.int64), *(rows.number for rows in self._chunks)]))
+        return last if len(numbers) <= limits.MAX_UNANSWERED else int(numbers[limits.MAX_UNANSWERED - 1])
 
     def first_frame(self) -> int | None:
         """The first frame of all rows."""
@@ -204,5 +207,5 @@ def _segments(rows: _Rows, places: Int64s) -> list[tuple[int, Segment]]:
             int(rows.ttl[place]), int(rows.ip_id[place]), header[:length], length,
         )  # fmt: skip
         assert segment is not None
-        made.append((int(rows.number[place]), segment))
+        made.append((int(rows.number[place]), segment._replace(checksum=int(rows.checksum[place]))))
     return made

@@ -25,7 +25,7 @@ def hassh(kexinit: KexInit, *, client: bool) -> Hassh:
     return _of_lists((kexinit.kex_algorithms, *lists))
 
 
-@lru_cache(256)
+@lru_cache(64)
 def _of_lists(lists: tuple[tuple[str, ...], ...]) -> Hassh:
     string = ";".join(",".join(names) for names in lists)
     return Hassh(hash=hashlib.md5(string.encode(), usedforsecurity=False).hexdigest(), string=string)

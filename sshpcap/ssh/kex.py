@@ -110,7 +110,7 @@ METHODS: Final[tuple[tuple[str, Family], ...]] = (
 )
 
 
-@lru_cache(256)
+@lru_cache(64)
 def family_of(method: str) -> Family | None:
     """The messages of a key exchange method; None for one that is not known."""
     for name, family in METHODS:

@@ -46,6 +46,10 @@ _AEAD: Final = frozenset(
 """Ciphers that authenticate by themselves: the list of MACs of their direction is not consulted."""
 
 
+_USUAL_NAMES: Final = 500
+"""Names in the lists of a proposal that is worth remembering; what has more is made to fill the memory."""
+
+
 def real_methods(kex_algorithms: tuple[str, ...]) -> tuple[str, ...]:
     """The names in a list of key exchange methods that can be chosen."""
     return tuple(name for name in kex_algorithms if name not in _PSEUDO_NAMES)
@@ -59,7 +63,9 @@ def is_aead(cipher: str) -> bool:
 def negotiate(client: KexInit, server: KexInit) -> Negotiation:
     """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`."""
     # Neither the cookie nor the frames matter, and of everything else two programs send the same every time.
-    return _negotiate(*(msgspec.structs.replace(side, cookie="", frames=()) for side in (client, server)))
+    sides = [msgspec.structs.replace(side, cookie="", frames=()) for side in (client, server)]
+    usual = all(sum(map(len, msgspec.structs.astuple(side)[:10])) <= _USUAL_NAMES for side in sides)
+    return _negotiate(*sides) if usual else _negotiate.__wrapped__(*sides)
 
 
 @lru_cache(256)

@@ -6,6 +6,7 @@ padding), RFC 4344 (CTR), RFC 5647 (AES-GCM), OpenSSH's PROTOCOL (…-etm@openss
 PROTOCOL.chacha20poly1305. Must not know: segments, frames.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sshpcap import limits
@@ -55,7 +56,8 @@ class Sealing(NamedTuple):
 
     def fits(self, octets: int) -> bool:
         """So many octets can be one packet."""
-        return octets >= self.smallest and (octets - self.smallest) % self.block == 0
+        smallest = self.smallest
+        return octets >= smallest and (octets - smallest) % self.block == 0
 
     def surely_one(self, octets: int) -> bool:
         """So many octets from the beginning of one packet to the end of one cannot be several.
@@ -63,12 +65,7 @@ class Sealing(NamedTuple):
         Two of the smallest would be longer; or (ChaCha20-Poly1305, some MACs) an even number of packets has another
         remainder.
         """
-        if not self.fits(octets):
-            return False
-        return not any(
-            octets >= count * self.smallest and (octets - count * self.smallest) % self.block == 0
-            for count in range(2, min(octets // self.smallest, self.block + 2) + 1)
-        )
+        return _surely_one(self.smallest, self.block, octets)
 
     def packet_end(self, octets: bytes, start: int) -> int | None:
         """Where the packet at `start` ends, if its length is readable and can be one; else None."""
@@ -79,6 +76,16 @@ class Sealing(NamedTuple):
         if not self.block <= length <= limits.MAX_PACKET_LENGTH or length % self.block:
             return None
         return start + _LENGTH_FIELD + length + self.tag
+
+
+@lru_cache(1024)
+def _surely_one(smallest: int, block: int, octets: int) -> bool:
+    if octets < smallest or (octets - smallest) % block:
+        return False
+    return not any(
+        octets >= count * smallest and (octets - count * smallest) % block == 0
+        for count in range(2, min(octets // smallest, block + 2) + 1)
+    )
 
 
 def sealing(cipher: Slot, mac: Slot) -> Sealing | None:

@@ -110,26 +110,30 @@ class Recorder:
         before = self.last_time
         notes = self._count(segment, mine, other)
         mine.last_before = before
-        if self._keeps_alive(segment, mine):
+        # The fields by name once: this is done for every segment.
+        frame, time, _, _, seq, ack, flags, window, ttl, ip_id, options, _, length, _, _ = segment
+        if length <= 1 and self._keeps_alive(segment, mine):
             mine.keep_alives += 1
             notes |= KEEP_ALIVE
-        elif segment.length:
+        elif length:
             notes |= self._payload(segment, mine)
-        options = read_options(segment.options)
-        event = new_event((segment.frame, segment.time, direction, segment.flags, segment.seq, segment.ack,
-                            segment.length, segment.window, segment.ttl, notes, segment.ip_id, options.stamped,
-                            options.sacks))  # fmt: skip
-        self._remember(event)
-        self._history(event, mine, other)
-        if not segment.flags & RST:
+        *_, sacks, stamped = read_options(options)
+        event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, stamped, sacks))
+        if notes or flags & (SYN | FIN | RST) or len(self.events) >= limits.MAX_EVENTS:
+            self._remember(event)
+            self._history(event, mine, other)
+        else:
+            self.events.append(event)
+            if ("d" if length else "a") not in mine.letters:
+                self._history(event, mine, other)
+        if not flags & RST:
             # A SYN stands before offset 0.
-            end = self._offset(mine, segment.seq) + segment.span
-            data = segment.length > 0 and not notes & KEEP_ALIVE
+            end = unwrap(seq, mine.origin or 0, mine.sent) + length + (flags & 1) + (flags >> 1 & 1)
             if end > mine.sent or mine.ahead_frame is None:
                 mine.sent, mine.again = max(end, mine.sent), 0
-                mine.ahead_frame, mine.ahead_time, mine.ahead_before = segment.frame, segment.time, before
+                mine.ahead_frame, mine.ahead_time, mine.ahead_before = frame, time, before
             else:
-                mine.again += data or segment.flags & FIN != 0
+                mine.again += (length > 0 and not notes & KEEP_ALIVE) or flags & FIN != 0
 
     @staticmethod
     def _captured_twice(segment: Segment, mine: Direction) -> bool:
@@ -194,34 +198,37 @@ class Recorder:
 
     def _count(self, segment: Segment, mine: Direction, other: Direction) -> int:
         """Keep what every segment tells, whatever its payload."""
-        if segment.time < self.last_time:
+        frame, time, _, _, seq, ack, flags, window, ttl, _, _, _, _, tunnel, checksum = segment
+        if time < self.last_time:
             self.clock_steps += 1
-        self.last_frame, self.last_time = segment.frame, max(self.last_time, segment.time)
+        else:
+            self.last_time = time
+        self.last_frame = frame
         mine.frames += 1
-        mine.checksums[segment.checksum] += 1
-        if segment.tunnel and segment.tunnel not in self.tunnels and len(self.tunnels) < _MOST_TUNNELS:
-            self.tunnels.append(segment.tunnel)
-        mine.last_frame, mine.last_time = segment.frame, segment.time
+        mine.checksums[checksum] += 1
+        if tunnel and tunnel not in self.tunnels and len(self.tunnels) < _MOST_TUNNELS:
+            self.tunnels.append(tunnel)
+        mine.last_frame, mine.last_time = frame, time
         if mine.first_frame is None:
-            mine.first_frame = segment.frame
-        if len(mine.ttls) < limits.MAX_TTLS and not segment.flags & RST:
-            mine.ttls.add(segment.ttl)
+            mine.first_frame = frame
+        if not flags & RST and len(mine.ttls) < limits.MAX_TTLS:
+            mine.ttls.add(ttl)
         notes = 0
-        if segment.flags & SYN:
+        if flags & SYN:
             notes |= self._syn(segment, mine)
-        elif mine.origin is None and not segment.flags & RST:
-            mine.origin = segment.seq
-        if segment.flags & RST:
+        elif mine.origin is None and not flags & RST:
+            mine.origin = seq
+        if flags & RST:
             return notes
-        mine.last_window = segment.window
-        if segment.window == 0 and not segment.flags & SYN:
+        mine.last_window = window
+        if window == 0 and not flags & SYN:
             notes |= ZERO_WINDOW
-        if segment.flags & ACK:
-            if segment.flags & SYN and other.origin is None:
-                other.origin, other.anchored = segment.ack, True  # the SYN itself was not captured
-            if segment.flags & SYN and not other.data_bytes:
+        if flags & ACK:
+            if flags & SYN and other.origin is None:
+                other.origin, other.anchored = ack, True  # the SYN itself was not captured
+            if flags & SYN and not other.data_bytes:
                 other.acked = None  # what came before it was for an older connection
-            self._acknowledge(other, segment.ack)
+            self._acknowledge(other, ack)
         return notes
 
     @staticmethod
@@ -247,11 +254,12 @@ class Recorder:
         return 0
 
     def _payload(self, segment: Segment, mine: Direction) -> int:
-        if segment.flags & RST:
+        frame, time, _, _, seq, _, flags, _, _, _, _, payload, length, _, _ = segment
+        if flags & RST:
             return 0  # RFC 9293 §3.5.3: text in a RST is not part of the stream
-        start = self._offset(mine, segment.seq + (segment.flags >> 1 & 1))
+        start = unwrap(seq + (flags >> 1 & 1), mine.origin or 0, mine.sent)
         notes = 0
-        end = start + segment.length
+        end = start + length
         if end <= mine.sent:
             if self._carried_before(start, end, mine):
                 mine.retransmissions += 1
@@ -262,16 +270,18 @@ class Recorder:
         elif start < mine.sent:
             mine.retransmissions += 1
             notes = RETRANSMISSION
-        mine.data_bytes += segment.length
-        mine.tail.append(LastData(segment.frame, segment.time, end <= mine.data_end))
-        mine.data_end = max(mine.data_end, end)
-        mine.largest = max(mine.largest, segment.length)
-        mine.last_data_frame, mine.last_data_time = segment.frame, segment.time
-        missing = segment.length - len(segment.payload)
+        mine.data_bytes += length
+        mine.tail.append(LastData(frame, time, end <= mine.data_end))
+        if end > mine.data_end:
+            mine.data_end = end
+        if length > mine.largest:
+            mine.largest = length
+        mine.last_data_frame, mine.last_data_time = frame, time
+        missing = length - len(payload)
         if start < limits.HANDSHAKE_BYTES and not self.quiet:
-            if mine.stream.append_next(start, segment.payload, missing, segment.frame, segment.time):
+            if mine.stream.append_next(start, payload, missing, frame, time):
                 return notes
-            piece = Piece(start, segment.payload, missing, segment.frame, segment.time)
+            piece = Piece(start, payload, missing, frame, time)
             moved = mine.stream.add(piece, anchored=mine.anchored)
             if moved:
                 mine.origin = ((mine.origin or 0) - moved) & 0xFFFFFFFF

@@ -49,6 +49,8 @@ class Repeated(NamedTuple):
 
 def repeats(recorder: Recorder) -> tuple[Repeated, ...]:
     """All that was sent three times or more, or again and never acknowledged: unacknowledged and longest first."""
+    if not recorder.quiet and not any(side.retransmissions or side.keep_alives for side in recorder.directions):
+        return ()
     found = [one for direction in (0, 1) for one in _of(recorder, direction)]
     found.sort(key=lambda one: (one.acknowledged is not None, -(one.last_time - one.first_time), one.last_frame))
     return tuple(found[:_KEPT])

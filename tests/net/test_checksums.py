@@ -70,6 +70,20 @@ def test_what_is_left_in_the_field_for_the_card(version: int, payload: bytes) ->
     assert judged(filled(version, octets, b"\xab\xcd")) == CHECKSUM_WRONG
 
 
+SORTS = [None, b"\0\0", b"\xab\xcd"]
+
+
+@given(rows=st.lists(st.tuples(st.sampled_from((4, 6)), st.binary(max_size=9), st.sampled_from(SORTS)),
+                     min_size=2, max_size=12))  # fmt: skip
+def test_many_rows_at_once_and_each_alone(rows: list[tuple[int, bytes, bytes | None]]) -> None:
+    """Frames of odd and even lengths, so that they stand at odd and even places of the buffer."""
+    expected = {None: CHECKSUM_RIGHT, SORTS[1]: CHECKSUM_LEFT_OUT, SORTS[2]: CHECKSUM_WRONG}
+    packets = [filled(version, tcp(payload), field) for version, payload, field in rows]
+    made = [frames.LINKS["ethernet-without-padding"].wrap(packet) for packet in packets]
+    block = block_of([Recorded(octets, 0, len(octets)) for octets in made], 1)
+    assert [found.checksum for found in both_ways(block)] == [expected[field] for *_, field in rows]
+
+
 def test_the_header_of_ipv4() -> None:
     packet = bytearray(filled(4, tcp(b"payload")))
     packet[8] -= 1  # a router that forgets the checksum

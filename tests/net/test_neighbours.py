@@ -1,12 +1,14 @@
 """Questions by ARP and neighbour discovery that nobody answers."""
 
+import random
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sshpcap
-from sshpcap.net.neighbours import Neighbours
+from sshpcap.net.neighbours import ARP_BYTES, Neighbours
 from tests.support.captures import MORE_CAPTURES, Recorded, pcap
 
 ASKER, TARGET = bytes((192, 0, 2, 10)), bytes((192, 0, 2, 99))
@@ -85,3 +87,26 @@ def test_a_labelled_capture() -> None:
     if not path.exists():
         pytest.skip("the labelled captures are not here")
     assert notices(path) == ["neighbour-not-found"]
+
+
+def test_a_block_of_messages_tells_what_they_tell_one_by_one() -> None:
+    """Among them: answers, who asks for itself, another protocol, another size of addresses, more than can be held."""
+    rng = random.Random(7)
+    messages = []
+    for _ in range(6000):
+        asker, target = bytes((192, 0, 2, rng.randrange(3))), bytes((10, 0, rng.randrange(9), rng.randrange(256)))
+        octets = bytearray(arp(rng.choice((1, 1, 1, 1, 2, 3)), asker, rng.choice((target, target, asker))))
+        octets[8:14] = rng.randbytes(6)
+        if rng.random() < 0.05:
+            octets[rng.choice((2, 4, 5))] ^= 1
+        messages.append(bytes(octets))
+    alone, together = Neighbours(), Neighbours()
+    for frame, octets in enumerate(messages, 1):
+        alone.arp(frame, octets)
+    for first in range(0, len(messages), 1000):
+        some = messages[first : first + 1000]
+        buffer = np.frombuffer(b"?" + b"".join(octets + b"?" for octets in some), dtype=np.uint8)
+        at = 1 + np.arange(len(some), dtype=np.int64) * (ARP_BYTES + 1)
+        together.arp_rows(np.arange(first + 1, first + 1 + len(some), dtype=np.int64), buffer, at)
+    assert len(alone.unanswered()) > 30
+    assert together.unanswered() == alone.unanswered()
