@@ -46,6 +46,9 @@ _PIECE: Final = 256
 class Analyzer:
     """Collects the connections of one capture, or of a live one."""
 
+    sets_aside = True  # SYNs that nobody answered yet wait as rows of numbers, until the end or an answer
+    reads_along = False  # every payload is cut as it comes, because stages are told as they are reached
+
     def __init__(
         self,
         ports: Iterable[int] = (SSH_PORT,),
@@ -106,7 +109,7 @@ class Analyzer:
         if len(self._openings):
             for index, segment in self._openings.take(np.concatenate((columns.key, keys_of(list(_touched(rare)))))):
                 self._reopen(index, segment)
-        alone = self._openings.choose(columns, self.ports, _touched(rare))
+        alone = self._openings.choose(columns, self.ports, _touched(rare)) if self.sets_aside else np.empty(0, np.int64)
         if len(alone):
             others = np.ones(len(columns.row), dtype=np.bool_)
             others[alone] = False
@@ -195,7 +198,7 @@ class Analyzer:
         if not recorder.quiet:
             self._hold(connection, limits.SEGMENT_BYTES + len(found.payload))
         recorder.add(found)
-        if found.length and not recorder.quiet and (connection.candidate or connection.may_settle):
+        if found.length and not recorder.quiet and (connection.candidate or connection.may_settle or self.reads_along):
             self._listen(pair, connection, recorder.direction_of(found))
 
     def _may_open(self, pair: Pair, found: Segment) -> bool:
@@ -228,7 +231,7 @@ class Analyzer:
                 self._ignore(pair)
                 return
             self._number(connection)
-        if not connection.may_settle:
+        if not connection.may_settle and not self.reads_along:
             return
         connection.read_along(1 - direction)
         connection.read_along(direction)

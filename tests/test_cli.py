@@ -89,7 +89,7 @@ def test_bad_usage() -> None:
     assert "no such option" in _one_line(["--nonsense", str(SAMPLE)]).lower()
     assert "there is no connection 7" in _one_line(["--connection", "7", str(SAMPLE)])
     assert "not an IP address" in _one_line(["--host", "example.org", str(SAMPLE)])
-    assert "there is no finding" in _one_line(["explain", "nonsense"])
+    assert "is neither a finding" in _one_line(["explain", "nonsense"])
 
 
 def test_help_and_version() -> None:

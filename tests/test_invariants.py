@@ -98,7 +98,7 @@ def essence(session: Session) -> dict[str, Any]:
         "server": party(session.server),
         "roles": session.roles_from,
         "negotiation": session.negotiation,
-        "host key": key and msgspec.structs.replace(key, frame=0),
+        "host key": key and msgspec.structs.replace(key, frame=0, shown_before=()),
         "close": (session.close.how, session.close.by, session.close.confidence),
         "disconnect": closed and (closed.code, closed.description, closed.by),
         "messages": (said("client"), said("server")),

@@ -33,4 +33,4 @@ def test_no_claim_is_wrong(table: list[Judged]) -> None:
 def test_most_causes_are_named(table: list[Judged]) -> None:
     """The misses are told in `python -m tests.labels`; their share may not grow."""
     missed = [f"{row.label.name} ({row.label.entry}): {row.said}" for row in table if row.verdict == "miss"]
-    assert len(missed) <= len(table) // 5, "\n".join(missed)
+    assert len(missed) <= len(table) // 50, "\n".join(missed)

@@ -51,7 +51,7 @@ def test_the_files_are_what_the_recipe_makes(name: str) -> None:
         assert plain(file, (CASES / name / file).read_bytes()) == plain(file, octets), file
     assert (CASES / name / "README.md").read_text() == readme(name)
     others = {path.name for path in (CASES / name).iterdir()} - set(made)
-    assert others <= {"README.md", "run.console", "report.json"}
+    assert others <= {"README.md", "run.console", "report.json", "formats"}
     if commands(name):
         assert tuple(golden.commands(CASES / name)) == commands(name)
 

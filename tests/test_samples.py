@@ -48,7 +48,7 @@ def test_every_rule_has_a_sample_where_it_fires() -> None:
     from sshpcap.rules import RULES
 
     # These have no program in the lab that provokes them yet; made captures in tests/rules/ do.
-    made = {"no-common-compression", "malformed-message", "port-reused", "receiver-stuck"}
+    made = {"no-common-compression", "malformed-message", "port-reused", "receiver-stuck", "closed-during-handshake"}
     # Files of known keys, certificates, an attacker, SSH-1: tests/rules/test_known.py and test_safety.py, the lab's
     # test_known_hosts.py, and the labelled captures beside the project.
     made |= {"host-key-changed", "host-key-unknown", "host-key-revoked", "certificate-expired"}

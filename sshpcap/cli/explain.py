@@ -1,6 +1,7 @@
 """`sshpcap explain`: the page of a finding, or the findings behind a text that a program printed."""
 
 import textwrap
+from typing import Final
 
 import click
 
@@ -41,10 +42,11 @@ def _explain_text(text: str) -> None:
     for remark in remarks:
         click.echo(_wrapped(remark))
     if not fits and not remarks:
-        like = "".join(f'\n  "{line}"' for line in nearest(text))
-        known = f"; the nearest texts that are known:{like}" if like else ""
+        like = ", ".join(f'"{line}"' for line in nearest(text))
+        known = f"; the nearest texts that are known: {like}" if like else ""
+        shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
         raise click.UsageError(
-            f"{safe(text)!r} is neither a finding (`sshpcap explain` lists all) nor a text that is known{known}"
+            f'"{safe(shown)}" is neither a finding (`sshpcap explain` lists all) nor a text that is known{known}'
         )
     if not fits:
         return
@@ -54,14 +56,20 @@ def _explain_text(text: str) -> None:
     click.echo(f"{'One finding produces' if one else f'{len(fits)} findings produce'} this text"
                f"{'' if one else ', the best fit first'}:")  # fmt: skip
     titles = {rule.id: rule.title for rule in RULES}
-    for fit in fits:
+    for place, fit in enumerate(fits):
         click.echo(f"\n{fit.finding}: {titles[fit.finding]}")
-        click.echo(_wrapped(f"Printed by {', '.join(fit.programs)}.", "  "))
+        if place < _IN_FULL:
+            click.echo(_wrapped(f"Printed by {', '.join(fit.programs)}.", "  "))
         shows = part(PAGES[fit.finding], "How it is known").strip().split("\n\n")[0]
         click.echo(_wrapped(f"In a capture: {shows}", "  "))
     click.echo(
         "\n`sshpcap explain FINDING` says more; `sshpcap --client-said TEXT CAPTURE` says which connection it is."
     )
+
+
+_IN_FULL: Final = 8
+"""Of so many findings the programs are named, too."""
+_SHOWN: Final = 200
 
 
 def _wrapped(text: str, indent: str = "") -> str:

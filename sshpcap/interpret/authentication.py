@@ -320,7 +320,8 @@ def _result(
     if not refused and len(answered) > _UNREFUSED:
         # No answer has the length of a refusal: a success may have come in one write with something else.
         return "unknown", "low"
-    if last not in refused and any(_may_hide_success(part, seal) for part in last.answer):
+    others = (one for one in (*answered[1:], last) if one not in refused)
+    if any(_may_hide_success(part, seal) for one in others for part in one.answer):
         return "unknown", "low"
     sure = answered[0].readable and not _may_hide_success(last.answer[-1], seal)
     return "failed", "medium" if len(refused) > 1 or sure else "low"

@@ -79,6 +79,9 @@ class _Watched:
 class Watch(Analyzer):
     """Feed it blocks, and `tick` it: what it returns is to be told."""
 
+    sets_aside = False
+    reads_along = True
+
     def __init__(
         self, ports: tuple[int, ...], bounds: Bounds | None = None, *, keep_frames: bool = False, tolerant: bool = True
     ) -> None:

@@ -11,6 +11,7 @@ class Remedy(Value, frozen=True):
     side: Literal["client", "server", "network", "capture"]
     action: str
     command: str | None = None
+    """A line to type; where `action` ends with a colon, a line of the file or program that it names."""
     risk: str | None = None
 
 

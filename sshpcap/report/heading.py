@@ -79,16 +79,25 @@ def client_said(report: Report) -> Iterable[str]:
     if said is None:
         return
     yield from said.notes
-    if not said.findings:
+    if not said.findings and not said.notes:
         yield "What the client printed is produced by no finding that is known."
-    elif not said.fits:
-        yield f"No connection here fits what the client printed; it would be {' or '.join(said.findings)}."
+    elif said.findings and not said.fits:
+        more = len(said.findings) - _NAMED
+        others = f" and {more} more (`sshpcap explain TEXT` lists them)" if more > 0 else ""
+        yield (
+            "No connection here fits what the client printed. Such a text comes with"
+            f" {', '.join(said.findings[:_NAMED])}{others}."
+        )
     for fit in said.fits[:_FITS]:
-        yield f"What the client printed fits connection {fit.session}: {'; '.join(fit.reasons)}."
+        doubt = any(reason.startswith("but ") for reason in fit.reasons)
+        fits = "might belong to" if doubt else "fits"
+        yield f"What the client printed {fits} connection {fit.session}: {'; '.join(fit.reasons)}."
     if len(said.fits) > _FITS:
-        yield f"{len(said.fits) - _FITS} more connections fit it less well."
+        more = len(said.fits) - _FITS
+        yield f"{more:,} more connection{' fits' if more == 1 else 's fit'} it less well."
 
 
+_NAMED: Final = 5
 _FITS: Final = 3
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from sshpcap.model import Report
 from sshpcap.report import ladder
-from sshpcap.report.view import Detail, Options, SlotRow, Told, View, safe, view
+from sshpcap.report.view import Detail, Options, SlotRow, Told, View, prompt, safe, view
 
 _WORDS: Final = {"µs": "us", "→": "->", "…": "...", "–": "-", "—": "-", "§": "section ", "≥": ">=", "“": '"', "”": '"'}
 
@@ -143,7 +143,7 @@ def _finding(told: Told, width: int) -> Iterable[str]:
         for remedy in remedies:
             yield from _item(remedy.action, "-", width)
             if remedy.command:
-                yield from _item(remedy.command, "$", width, indent="    ")
+                yield from _item(remedy.command, prompt(remedy), width, indent="    ")
             if remedy.risk:
                 yield from _item(f"risk: {remedy.risk}", "!", width, indent="    ")
     yield f"  More: sshpcap explain {finding.id}"

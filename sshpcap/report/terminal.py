@@ -20,7 +20,7 @@ from sshpcap.report.clock import Clock
 from sshpcap.report.plain import ascii_text
 from sshpcap.report.quality import quality
 from sshpcap.report.summary import Group
-from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, safe, view
+from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, prompt, safe, view
 
 STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
 _EXPLAIN: Final = "sshpcap explain"
@@ -251,7 +251,7 @@ def _finding(told: Told) -> list[RenderableType]:
         for remedy in remedies:
             parts.append(_item(remedy.action, "→"))
             if remedy.command:
-                parts.append(_item(remedy.command, "$"))
+                parts.append(_item(remedy.command, prompt(remedy)))
             if remedy.risk:
                 parts.append(_item(f"risk: {remedy.risk}", ""))
     parts.append(_label(f"More: {_EXPLAIN} {finding.id}"))

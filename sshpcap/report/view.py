@@ -3,6 +3,7 @@
 A format decides how things look; what is said, in which order and with which numbers, is decided here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
@@ -274,7 +275,7 @@ def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
     client = session.client.identification
     known = _PRINTS.get(client.implementation or "") if client else None
     return tuple(
-        (name.replace("_", " "), text)
+        (re.sub(r"(?<=\d)_(?=\d)", ".", name).replace("_", " "), text)
         for name, text in finding.expected_messages.items()
         if known is None or name.startswith((*known, "sshd"))
     )
@@ -355,6 +356,11 @@ def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
     offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
     reason = f"{slot.reason}; {slot.concern}" if slot.concern else slot.reason
     return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
+
+
+def prompt(remedy: Remedy) -> str:
+    """What stands before the line of a remedy: a shell's prompt, or nothing where it is a line of configuration."""
+    return " " if remedy.action.endswith(":") else "$"
 
 
 def safe(text: str) -> str:

@@ -3,7 +3,7 @@
 A rule is a pure function from a session to findings. It sees results only, never packets, and one session; what the
 connections to one server tell together it may look at in a second pass (`company.py`). Its module's docstring is
 its page for `sshpcap explain` and docs/findings.md, in five parts: what it means, how it is known, when it may be
-wrong, what to do, references.
+wrong, what to do, references. What programs print in its case (`Rule.messages`) is put in front of the references.
 """
 
 from collections.abc import Callable, Iterator, Mapping

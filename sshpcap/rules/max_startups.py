@@ -94,7 +94,7 @@ REMEDIES = (
     ),
     Remedy(
         side="client",
-        action="retry after a pause; OpenSSH does so itself only for the TCP connection, so in a loop:",
+        action="retry after a pause; OpenSSH does so itself only for the TCP connection, so in a loop",
         command="for n in 1 2 3 4 5; do ssh HOST true && break; sleep $((n * 5)); done",
     ),
 )

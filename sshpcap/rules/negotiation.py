@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
 from sshpcap.model import Finding, Negotiation, Session, Slot
 from sshpcap.rules import changes
-from sshpcap.rules.base import first, how_it_ended, listed, shown, with_close
+from sshpcap.rules.base import first, how_it_ended, listed, lost_to_the_capture, shown, with_close
 from sshpcap.rules.printed import fill
+from sshpcap.ssh.defaults import clients_of
 
 _DIRECTIONS = {"client_to_server": "client to server", "server_to_client": "server to client"}
 
@@ -37,6 +40,56 @@ class Kind(NamedTuple):
 
 def check(session: Session, kind: Kind) -> Iterator[Finding]:
     """One finding for a kind, over all its slots without a match."""
+    if session.negotiation is None:
+        yield from _presumed(session, kind)
+    else:
+        yield from _found(session, kind)
+
+
+def _presumed(session: Session, kind: Kind) -> Iterator[Finding]:
+    """The client left when it had read the server's proposal, its own unsent: its program's default settings tell."""
+    identification, server = session.client.identification, session.server.kexinit
+    known = identification is not None and identification.implementation in _LEAVE_UNSAID
+    if not known or identification is None or server is None or session.client.kexinit or lost_to_the_capture(session):
+        return
+    if session.close.by != "client" or session.close.how not in ("fin", "rst"):
+        return
+    programs = [meeting for meeting in clients_of(server) if meeting.default.program == identification.implementation]
+    if not programs or any(meeting.negotiation.agreed for meeting in programs):
+        return
+    one = programs[-1]
+    imagined = msgspec.structs.replace(
+        session,
+        negotiation=one.negotiation,
+        client=msgspec.structs.replace(session.client, kexinit=one.default.proposal),
+    )
+    name = f"{one.default.program} {one.default.release}"
+    same = one.default.release == identification.version
+    for finding in _found(imagined, kind):
+        yield msgspec.structs.replace(
+            finding,
+            confidence="medium" if same else "low",
+            summary=(
+                f"When the client had read the server's proposal, it left without its own: {how_it_ended(session)}."
+                f" With its default settings {name} has no {kind.noun} in common with the server, which offers"
+                f" {listed(getattr(one.negotiation, _slot(one.negotiation, kind)).server_offer)}. What this"
+                " client was set to offer is not in the capture."
+            ),
+            # The server never read a proposal: it logs nothing of one.
+            expected_messages={k: text for k, text in finding.expected_messages.items() if not k.endswith("_log")},
+        )
+
+
+def _slot(negotiation: Negotiation, kind: Kind) -> str:
+    """The first slot of a kind without a match."""
+    return next(slot for slot in kind.slots if slot in negotiation.failed)
+
+
+_LEAVE_UNSAID = ("PuTTY", "libssh")
+"""Programs that hold their proposal back until they have read the server's, and drop it where nothing fits."""
+
+
+def _found(session: Session, kind: Kind) -> Iterator[Finding]:
     negotiation = session.negotiation
     if negotiation is None or session.stage == "encrypted":
         return

@@ -37,7 +37,7 @@ _MESSAGES = {
     "putty": "No supported authentication methods available (server sent: publickey)",
     "sshd_log": (
         "Connection closed by authenticating user {user} {client} port {client_port} [preauth] / Authentication"
-        " refused: bad ownership or modes for directory {place}"
+        " refused: bad ownership or modes for directory {directory}"
     ),
     "sshd_log_verbose": "Failed publickey for {user} from {client} port {client_port} ssh2",
     "sshd_log_old_signatures": "userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms",
@@ -72,7 +72,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused")),
-        expected_messages=fill(_MESSAGES, session, list=methods(login), place="DIRECTORY"),
+        expected_messages=fill(_MESSAGES, session, list=methods(login)),
         causes=(
             "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
             "a wrong password, at a server that refuses it without a pause (no PAM)",

@@ -1,8 +1,8 @@
 """Owns what programs print when a connection ends, word for word, as real runs and sources showed it.
 
 Rows of program → text. `{server}`, `{port}`, `{client}`, `{client_port}` and other names in braces stand for what
-differs (`{user}` and `{host}`, which no capture shows, become USER and HOST); ` / ` stands between lines. A key names
-the program, and where the text changed, the versions it holds for.
+differs (`{user}`, `{host}` and `{directory}`, which no capture shows, become USER, HOST, DIRECTORY); ` / ` stands
+between lines. A key names the program, and where the text changed, the versions it holds for.
 A close and a reset before data are one event for the user: which of the two texts appears is a race.
 """
 
@@ -168,6 +168,7 @@ def fill(texts: Texts, session: Session, **more: object) -> dict[str, str]:
     known = {
         "user": "USER",
         "host": "HOST",
+        "directory": "DIRECTORY",
         "server": session.server.address,
         "port": session.server.port,
         "client": session.client.address,

@@ -18,33 +18,32 @@ from typing import Final, NamedTuple
 
 from sshpcap.model import ClientSaid, Finding, Report, SaidFit, Session
 from sshpcap.rules import PAGES, RULES
-from sshpcap.rules.spoken_numbers import notes, plain_words
+from sshpcap.rules.spoken_numbers import last_lines, notes, plain_words
 
 PART: Final = "What programs say"
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
-_OWN_PROGRAM: Final = {
-    "OpenSSH": "openssh",
-    "OpenSSH for Windows": "openssh",
-    "PuTTY": "putty",
-    "WinSCP": "putty",
-    "FileZilla": "putty",
-    "Dropbear": "dropbear",
-    "paramiko": "paramiko",
-    "AsyncSSH": "asyncssh",
-    "libssh2": "libssh2",
-    "libssh": "libssh",
-    "JSch": "jsch",
-    "Go x/crypto/ssh": "go",
-    "ssh2 (Node.js)": "node",
+_ALIKE: Final = 200
+"""Of a text that is not known so many characters are compared with those that are."""
+_OWN_PROGRAM: Final[dict[str, tuple[str, ...]]] = {
+    "OpenSSH": ("openssh",),
+    "OpenSSH for Windows": ("openssh",),
+    "PuTTY": ("putty",),
+    "WinSCP": ("putty",),
+    "FileZilla": ("putty",),
+    "Dropbear": ("dropbear",),
+    "paramiko": ("paramiko",),
+    "AsyncSSH": ("asyncssh",),
+    "libssh2": ("libssh2", "curl"),
+    "libssh": ("libssh",),
+    "JSch": ("jsch",),
+    "Go x/crypto/ssh": ("go",),
+    "ssh2 (Node.js)": ("node",),
 }
 """Implementation, as identification strings name it → how the names of its texts begin."""
 IPAddress = IPv4Address | IPv6Address
 _ADDRESS: Final = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,45})")
-_LONGEST_LINE: Final = 1000
-_MOST_LINES: Final = 200
-"""Errors stand at the end of what a program prints."""
 
 
 class Line(NamedTuple):
@@ -61,7 +60,7 @@ class Fit(NamedTuple):
     finding: str
     programs: tuple[str, ...]
     weight: int
-    """Characters of the text that are explained."""
+    """How much of the text is explained."""
 
 
 def part(page: str, heading: str) -> str:
@@ -86,7 +85,7 @@ def _said_of(finding: str) -> Iterator[str]:
 
 def program_words(program: str) -> str:
     """A key of `Rule.messages` in words, as reports show it."""
-    return program.replace("_", " ")
+    return re.sub(r"(?<=\d)_(?=\d)", ".", program).replace("_", " ")
 
 
 @cache
@@ -144,7 +143,9 @@ def nearest(text: str, count: int = 3) -> tuple[str, ...]:
     """Texts that resemble one that is not known."""
     known = {_even(line.text): line.text for line in lines()}
     found = dict.fromkeys(
-        known[close] for spoken in _lines_of(text) for close in difflib.get_close_matches(spoken, known, count, 0.6)
+        known[close]
+        for spoken in list(_lines_of(text))[-count:]
+        for close in difflib.get_close_matches(spoken[:_ALIKE], known, count, 0.6)
     )
     return tuple(found)[:count]
 
@@ -173,7 +174,7 @@ def _fit(finding: Finding, known: Fit | None, given: tuple[str, ...]) -> Fit | N
     weight, programs = 0, dict.fromkeys(known.programs if known else ())
     for program, message in finding.expected_messages.items():
         expected = [line for line in map(_even, message.split(" / ")) if len(line) >= _SHORTEST]
-        explained = sum(max((len(line) for line in expected if line in spoken), default=0) for spoken in given)
+        explained = sum(max((2 * len(line) for line in expected if line in spoken), default=0) for spoken in given)
         if explained:
             weight, programs[program_words(program)] = max(weight, explained), None
     if not weight and known is None:
@@ -201,8 +202,11 @@ def _points(
         reasons.append("the text names its port")
     client = session.client.identification
     own = _OWN_PROGRAM.get(client.implementation or "") if client else None
-    if own is not None and client is not None and not all("log" in program for program in fit.programs):
-        if any(program.startswith(own) for program in fit.programs):
+    if all(program.endswith("log") or " log " in program for program in fit.programs):
+        points -= 200
+        reasons.append("but that is what a server logs, not what a client prints")
+    elif own is not None and client is not None:
+        if any(program.split(" ")[0] in own for program in fit.programs):
             points += 200
             reasons.append(f"its client is {client.implementation}, which prints it so")
         else:
@@ -216,7 +220,7 @@ def _points(
 def _addresses(text: str) -> frozenset[IPAddress]:
     """The IP addresses that a text names."""
     found = set()
-    for word in _ADDRESS.findall(text[-_MOST_LINES * _LONGEST_LINE :]):
+    for word in _ADDRESS.findall("\n".join(last_lines(text))):
         for shape in (word, word.rstrip(":."), word.rpartition(":")[0]):
             try:
                 found.add(ip_address(shape))
@@ -228,22 +232,21 @@ def _addresses(text: str) -> frozenset[IPAddress]:
 
 def _lines_of(text: str) -> Iterable[str]:
     """The lines of a text in the form in which texts are compared; of a line with a number, its plain words too."""
-    given = [line[:_LONGEST_LINE] for line in text[-_MOST_LINES * _LONGEST_LINE :].splitlines()]
-    cut = given[-_MOST_LINES:]
+    cut = last_lines(text)
     every = dict.fromkeys(_even(line) for line in (*cut, *plain_words("\n".join(cut))))
     return [line for line in every if len(line) >= _SHORTEST]
 
 
 def _explained(spoken: str, shape: str, text: str) -> int:
-    """Characters of a line that a text explains; 0 if it does not."""
+    """How much of a line a text explains: twice its characters, fewer where it is only a part; 0 if it does not."""
     pieces = _pieces(text)
     literal = sum(map(len, pieces))
     if literal < _SHORTEST:
         return 0
     if all(piece in spoken for piece in pieces) and pattern(text).search(spoken):
-        return literal
-    # The line may be only a part of what was printed, with other numbers and addresses in it.
-    return len(spoken) if shape in _template(text) else 0
+        return 2 * literal
+    # The line may be only a part of what was printed, with other numbers and addresses in it: that counts for less.
+    return min(len(spoken), literal) if spoken in _even(text) or shape in _template(text) else 0
 
 
 @cache
@@ -253,10 +256,8 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 @cache
 def _template(text: str) -> str:
-    even = _even(text)
-    for name in ("server", "client", *_SHAPES):
-        even = even.replace(f"{{{name}}}", "0")
-    return _shape(even)
+    """A text with 0 for every number and address that differs from case to case; numbers of its own stay."""
+    return _NAME.sub(lambda found: "0" if found.group(1) in _SHAPES else found.group(0), _even(text))
 
 
 def _shape(text: str) -> str:

@@ -6,7 +6,7 @@ What it means
     two steps that normally take milliseconds.
 
 How it is known
-    The client's proposal is acknowledged, the server's is missing, and three seconds or more go by until one side
+    The client's proposal is acknowledged, the server's is missing, and two seconds or more go by until one side
     gives up or the capture ends.
 
 When it may be wrong
@@ -41,7 +41,7 @@ from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "server-sends-no-proposal"
 TITLE = "The server identifies itself and sends no proposal"
-_WAIT_NS = 3_000_000_000
+_WAIT_NS = 2_000_000_000
 _REPEATED = 2
 _MESSAGES = {
     "openssh_client": "Connection to {server} port {port} timed out",

@@ -33,8 +33,8 @@ TITLE = "The login succeeded, and the session ended before it was used"
 _BY_SERVER = {
     "openssh_client": "client_loop: send disconnect: Broken pipe",
     "sshd_log": (
-        'bad ownership or modes for chroot directory "{place}" / bad ownership or modes for chroot directory component'
-        ' "{place}"'
+        'bad ownership or modes for chroot directory "{directory}" / bad ownership or modes for chroot directory'
+        ' component "{directory}"'
     ),
 }
 _BY_CLIENT = {
@@ -95,7 +95,7 @@ def _by_server(session: Session, accepted: int, after: AfterLogin) -> Finding:
             " login. The part of the server that serves the user failed."
         ),
         evidence=with_close(session, _accepted(accepted)),
-        expected_messages=fill(_BY_SERVER, session, place="DIRECTORY"),
+        expected_messages=fill(_BY_SERVER, session),
         causes=(
             "the ChrootDirectory, or a directory above it, does not belong to root or is writable by others",
             "the account, a limit or a PAM session module ends the user's process",

@@ -36,6 +36,18 @@ _LIBSSH2: Final = {
     -18: "Authentication failed",
     -43: "Failed getting banner",
 }
+_NAMED: Final = {
+    "EPIPE": "Broken pipe",
+    "ENETUNREACH": "Network is unreachable",
+    "ECONNABORTED": "Software caused connection abort",
+    "ECONNRESET": "Connection reset by peer",
+    "ETIMEDOUT": "Connection timed out",
+    "ECONNREFUSED": "Connection refused",
+    "EHOSTUNREACH": "No route to host",
+}
+"""Names of the same errors in errno.h; in winsock2.h they have WSA in front."""
+_LONGEST_LINE: Final = 1000
+_MOST_LINES: Final = 200
 _STARTS: Final = {
     "Inva": 'probably the text "Invalid SSH identification string." of sshd, read where a packet was expected',
     "Prot": 'probably the text "Protocol mismatch." or "Protocol major versions differ.", read as a packet',
@@ -78,7 +90,14 @@ _NOT_ON_THE_WIRE: Final = tuple(
 
 def notes(text: str) -> tuple[str, ...]:
     """What the numbers in a text mean, and whether it is printed without any packet."""
+    text = "\n".join(last_lines(text))
     return tuple(dict.fromkeys((*_lengths(text), *_disconnects(text), *_codes(text), *_before_packets(text))))
+
+
+def last_lines(text: str) -> list[str]:
+    """The last lines of a text, each cut: it may be long or hostile, and errors stand at its end."""
+    lines = text[-_MOST_LINES * _LONGEST_LINE :].splitlines()
+    return [line[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
 
 
 def plain_words(text: str) -> tuple[str, ...]:
@@ -123,7 +142,7 @@ def _disconnects(text: str) -> Iterator[str]:
         )
 
 
-def _numbered(text: str) -> Iterator[tuple[int, str]]:
+def _numbered(text: str) -> Iterator[tuple[str, str]]:
     tables = (
         (r"\[?(?:errno|error code:?|winerror) ?(\d{2,5})\]?", {**_ERRNO, **_WINSOCK}),
         (r"\b(1005\d|1006\d)\b", _WINSOCK),
@@ -133,7 +152,9 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
         for found in re.finditer(asked, text, re.IGNORECASE):
             number = int(found.group(1))
             if number in table:
-                yield number, table[number]
+                yield found.group(1), table[number]
+    for found in re.finditer(rf"\b(?:WSA)?({'|'.join(_NAMED)})\b", text):
+        yield found.group(0), _NAMED[found.group(1)]
 
 
 def _codes(text: str) -> Iterator[str]:

@@ -21,6 +21,11 @@ _LONGEST_NAME: Final = 64
 _NAME: Final = bytes(range(33, 127))
 _REPLIES: Final = (31, 33)
 _INITS: Final = (30, 32)
+_GEX_REQUEST: Final = 34
+_SMALLEST_GROUP: Final = 512
+_LARGEST_GROUP: Final = 1 << 16
+"""Bits that anybody would ask for."""
+_LONGEST_GENERATOR: Final = 4
 _SHORTEST_VALUE: Final = 32
 """Octets of the shortest public value in use (Curve25519)."""
 
@@ -37,6 +42,8 @@ def speaks_ssh(octets: bytes | bytearray) -> bool | None:
         return end == _HEADER
     if number == numbers.KEXINIT:
         return _proposal(octets, end)
+    if number == _GEX_REQUEST:
+        return _group_request(octets, end)
     if number in _INITS or number in _REPLIES:
         return _exchange(octets, end, reply=number in _REPLIES)
     return False
@@ -56,6 +63,16 @@ def _proposal(octets: bytes | bytearray, end: int) -> bool | None:
     return at + 5 == end
 
 
+def _group_request(octets: bytes | bytearray, end: int) -> bool | None:
+    """SSH_MSG_KEX_DH_GEX_REQUEST (RFC 4419 §3): three sizes in bits, each at least that before it."""
+    if end != _HEADER + 12:
+        return False
+    if len(octets) < end:
+        return None
+    sizes = [int.from_bytes(octets[at : at + 4], "big") for at in range(_HEADER, end, 4)]
+    return _SMALLEST_GROUP <= sizes[0] <= sizes[1] <= sizes[2] <= _LARGEST_GROUP
+
+
 def _is_name_list(octets: bytes) -> bool:
     return not octets.translate(None, _NAME) and max(map(len, octets.split(b","))) <= _LONGEST_NAME
 
@@ -69,6 +86,12 @@ def _exchange(octets: bytes | bytearray, end: int, *, reply: bool) -> bool | Non
         return size >= _SHORTEST_VALUE and _HEADER + 4 + size == end
     if _HEADER + 4 + size > end:
         return False
+    behind = _HEADER + 4 + size
+    if size >= _SMALLEST_GROUP // 8 and 4 < end - behind <= _LONGEST_GENERATOR + 4:
+        # SSH_MSG_KEX_DH_GEX_GROUP (RFC 4419 §3): a prime, and a generator that is short.
+        if len(octets) < end:
+            return None
+        return int.from_bytes(octets[behind : behind + 4], "big") == end - behind - 4
     try:
         name = Reader(bytes(octets[: _HEADER + 8 + _LONGEST_NAME]), _HEADER + 4).string("algorithm")
     except WireError:

@@ -203,7 +203,7 @@ NEGOTIATIONS = (
         "A paramiko server offers only mlkem768x25519-sha256. Its proposal arrives before plink has sent its own; "
         "plink sees that it cannot go on and closes, so the capture shows the server's proposal only.",
         lambda scene: scene.meet(run.paramiko_server(scene, ML_KEM, "together"), run.plink(scene)),
-        failed("closed-during-handshake", "kexinit", CLIENT),
+        failed("no-common-kex-algorithm", "kexinit", CLIENT),
     ),
     Case(
         "no-common-kex-dbclient",

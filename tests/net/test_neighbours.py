@@ -95,11 +95,11 @@ def test_a_block_of_messages_tells_what_they_tell_one_by_one() -> None:
     messages = []
     for _ in range(6000):
         asker, target = bytes((192, 0, 2, rng.randrange(3))), bytes((10, 0, rng.randrange(9), rng.randrange(256)))
-        octets = bytearray(arp(rng.choice((1, 1, 1, 1, 2, 3)), asker, rng.choice((target, target, asker))))
-        octets[8:14] = rng.randbytes(6)
+        asked = bytearray(arp(rng.choice((1, 1, 1, 1, 2, 3)), asker, rng.choice((target, target, asker))))
+        asked[8:14] = rng.randbytes(6)
         if rng.random() < 0.05:
-            octets[rng.choice((2, 4, 5))] ^= 1
-        messages.append(bytes(octets))
+            asked[rng.choice((2, 4, 5))] ^= 1
+        messages.append(bytes(asked))
     alone, together = Neighbours(), Neighbours()
     for frame, octets in enumerate(messages, 1):
         alone.arp(frame, octets)
