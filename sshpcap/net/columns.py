@@ -399,6 +399,7 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
     octets = block.buffer.data
     # Lists of Python's integers, made at once: one field of one row of an array costs as much as a small object.
     ends: dict[bytes, tuple[Endpoint, Endpoint]] = {}
+    same = dict[int, int]().setdefault
     here = columns.at(places)
     chosen, rows = here[:-1], here.row
     for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
@@ -419,8 +420,10 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
                 Endpoint(bytes(octets[source_at:destination_at]), source_port),
                 Endpoint(bytes(octets[destination_at:behind]), destination_port),
             )
+        # What one side sends next is what the other acknowledges: numbers are kept once.
         yield row, _new_segment((
-            frame, time, *both, seq, ack, flags, window, ttl, ip_id, bytes(octets[tcp_at + 20 : payload_at]),
+            frame, time, *both, same(seq, seq), same(ack, ack), flags, same(window, window), ttl, ip_id,
+            bytes(octets[tcp_at + 20 : payload_at]),
             bytes(octets[payload_at : payload_at + captured]) if captured else b"", length, (),
             checksum,
         ))  # fmt: skip

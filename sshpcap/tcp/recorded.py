@@ -3,13 +3,11 @@
 Values and holders; how they are filled is the recorder's. Must not know: SSH, files, results.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
-from sshpcap import limits
 from sshpcap.tcp.stream import Stream
 
 # Notes on a segment, as bits.
@@ -18,7 +16,7 @@ OUT_OF_ORDER: Final = 2
 KEEP_ALIVE: Final = 4
 ZERO_WINDOW: Final = 8
 
-_RECENT: Final = 8
+RECENT: Final = 8
 
 
 class Event(NamedTuple):
@@ -52,6 +50,16 @@ class LastData(NamedTuple):
 
 new_event = cast(Callable[[tuple[object, ...]], Event], partial(tuple.__new__, Event))
 """An event of its fields in order, in half the time that naming them takes."""
+
+
+Remembered = TypeVar("Remembered")
+
+
+def remember(last: list[Remembered], one: Remembered, most: int) -> None:
+    """Keep the last ones. A deque of so few takes five times as much memory, and every connection has four."""
+    if len(last) >= most:
+        del last[0]
+    last.append(one)
 
 
 @dataclass(slots=True)
@@ -96,11 +104,11 @@ class Direction:
     last_time: int = 0
     last_data_frame: int | None = None
     last_data_time: int = 0
-    tail: deque[LastData] = field(default_factory=lambda: deque(maxlen=limits.LAST_DATA))
+    tail: list[LastData] = field(default_factory=list)
     """The last segments with data, whether quiet or not; keep-alives are left out."""
     fin: Event | None = None
-    recent: deque[tuple[tuple[object, ...], int]] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """The last segments, to know a frame that was captured twice: what must be equal, and the time."""
+    recent: list[tuple[tuple[object, ...], int]] = field(default_factory=list)
+    """The last `RECENT` segments, to know a frame that was captured twice: what must be equal, and the time."""
     checksums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """Segments by what their checksums say (`CHECKSUM_…`)."""
     letters: dict[str, int] = field(default_factory=dict)

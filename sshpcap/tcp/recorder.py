@@ -13,6 +13,7 @@ from sshpcap.tcp.options import read_options
 from sshpcap.tcp.recorded import (
     KEEP_ALIVE,
     OUT_OF_ORDER,
+    RECENT,
     RETRANSMISSION,
     ZERO_WINDOW,
     Direction,
@@ -20,6 +21,7 @@ from sshpcap.tcp.recorded import (
     LastData,
     Skim,
     new_event,
+    remember,
 )
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece
@@ -144,17 +146,13 @@ class Recorder:
         TCP timestamp, or within a tenth of that without one, is taken for the same segment.
         """
         same = (segment.seq, segment.ack, segment.flags, segment.window, segment.length, segment.ip_id, segment.options)
-        for known, _ in mine.recent:
-            if known == same:
-                break
-        else:
-            mine.recent.append((same, segment.time))
-            return False
-        apart = _TWICE_NS if segment.ip_id > 0 else _SOON_NS if len(segment.options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
-        for known, time in mine.recent:
-            if known == same and abs(segment.time - time) <= apart:
+        times = [time for known, time in mine.recent if known == same]
+        if times:
+            stamped = len(segment.options) >= _WITH_TIMESTAMP
+            apart = _TWICE_NS if segment.ip_id > 0 else _SOON_NS if stamped else _AT_ONCE_NS
+            if any(abs(segment.time - time) <= apart for time in times):
                 return True
-        mine.recent.append((same, segment.time))
+        remember(mine.recent, (same, segment.time), RECENT)
         return False
 
     def skim(self, direction: int, skim: "Skim") -> None:
@@ -167,7 +165,8 @@ class Recorder:
             mine.last_before = self.last_time if skim.last_before is None else skim.last_before
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
-        mine.tail.extend(seen._replace(again=seen.again or end <= mine.data_end) for seen, end in skim.tail)
+        for seen, end in skim.tail:
+            remember(mine.tail, seen._replace(again=seen.again or end <= mine.data_end), limits.LAST_DATA)
         if skim.sent > mine.sent:
             mine.sent, mine.ahead_frame, mine.ahead_time = skim.sent, skim.ahead_frame, skim.ahead_time
             mine.ahead_before = self.last_time if skim.ahead_before is None else skim.ahead_before
@@ -271,7 +270,7 @@ class Recorder:
             mine.retransmissions += 1
             notes = RETRANSMISSION
         mine.data_bytes += length
-        mine.tail.append(LastData(frame, time, end <= mine.data_end))
+        remember(mine.tail, LastData(frame, time, end <= mine.data_end), limits.LAST_DATA)
         if end > mine.data_end:
             mine.data_end = end
         if length > mine.largest:
