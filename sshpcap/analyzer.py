@@ -5,8 +5,7 @@
         analyzer.feed(block)
     report = analyzer.finish((source.describe(),))
 
-A connection on another port is a candidate until its first octets tell whether it speaks SSH; then it is recorded, or
-ignored. What is recorded becomes quiet when nothing in its payload can matter any more.
+A connection on another port is a candidate until its first octets tell whether it speaks SSH: recorded, or ignored.
 """
 
 from collections import Counter
@@ -82,7 +81,7 @@ class Analyzer:
         self._unrecorded = 0
         self._last_index = 0
         self._handed_out: dict[Pair, None] = {}
-        """Endpoints of what `take_ended` gave away: what still comes of them is no new connection."""
+        # Endpoints of what `take_ended` gave away: what still comes of them is no new connection.
         self._observed_until = 0
         self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
         self._openings = Openings()
@@ -260,7 +259,7 @@ class Analyzer:
     # --- connections -----------------------------------------------------------------------------------------------
 
     def _open(self, pair: Pair, first: Segment) -> Connection:
-        candidate = first.source.port not in self.ports and first.destination.port not in self.ports
+        candidate = self.ports.isdisjoint((first.source.port, first.destination.port))
         if candidate:
             if self._candidates >= limits.MAX_CANDIDATES:
                 self._forget_candidates()
@@ -279,6 +278,7 @@ class Analyzer:
         """A SYN that was set aside is a connection like any other."""
         pair = _pair(first.source, first.destination)
         connection = self._connections[pair] = Connection(first, candidate=False)
+        self._held += connection.held
         self._openings.opened(pair)
         connection.index = index
         connection.recorder.add(first)
@@ -288,7 +288,8 @@ class Analyzer:
         connection.index = self._last_index
 
     def _let_go(self, pair: Pair) -> Connection:
-        """Take a connection out of those that are watched."""
+        """Take a connection out of those that are watched, and its recording out of what is held."""
+        self._held -= self._connections[pair].held
         return self._connections.pop(pair)
 
     def _end(self, pair: Pair, connection: Connection) -> None:
@@ -298,12 +299,12 @@ class Analyzer:
             self._triage.unmute(connection.recorder.endpoints)
         if connection.candidate:
             self._candidates -= 1
-            self._held -= connection.held
         else:
+            self._held += connection.held
             self._ended.append(connection)
 
     def _ignore(self, pair: Pair) -> None:
-        self._held -= self._let_go(pair).held
+        self._let_go(pair)
         self.other_ports[min(endpoint.port for endpoint in pair)] += 1
         self._pass_over(pair)
 
@@ -325,7 +326,7 @@ class Analyzer:
         undecided = [(c.recorder.last_frame, pair) for pair, c in self._connections.items() if c.candidate]
         undecided.sort()
         for _, pair in undecided[: len(undecided) // 2 + 1]:
-            self._held -= self._let_go(pair).held
+            self._let_go(pair)
             self._candidates -= 1
             self._forgotten_candidates += 1
 
@@ -367,8 +368,8 @@ class Analyzer:
         A connection is over when it is closed and nothing came for `limits.LINGER_NS`, or (`idle`) when it is closed
         and nothing at all is coming; or when its endpoints are used anew.
         """
-        over = self._ended
-        self._ended = []
+        over, self._ended = self._ended, []
+        self._held -= sum(connection.held for connection in over)
         latest = self._observed_until if idle else self._observed_until - limits.LINGER_NS
         for pair, connection in list(self._connections.items()):
             if not connection.candidate and connection.closed() and connection.recorder.last_time <= latest:
@@ -377,7 +378,6 @@ class Analyzer:
                     self._triage.unmute(connection.recorder.endpoints)
                 self._handed_out[pair] = None
                 over.append(connection)
-        self._held -= sum(connection.held for connection in over)
         while len(self._handed_out) > limits.MAX_CANDIDATES:
             del self._handed_out[next(iter(self._handed_out))]
         return self._interpreted(over)

@@ -100,6 +100,23 @@ def test_help_and_version() -> None:
     assert run([])[1] == 0
 
 
+def test_a_device_or_a_link_as_output_stays_what_it_is(tmp_path: Path) -> None:
+    pipe, target, link = tmp_path / "pipe", tmp_path / "target", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run(["-o", str(pipe), str(FINE)])[1] == 0
+    assert pipe.is_fifo()
+    assert b"ok-openssh" in os.read(reader, 1 << 20)
+    os.close(reader)
+    target.write_text("before")
+    link.symlink_to(target)
+    assert run(["-o", str(link), str(FINE)])[1] == 0
+    assert link.is_symlink()
+    assert "ok-openssh" in target.read_text()
+    assert run(["-o", os.devnull, str(FINE)])[1] == 0
+    assert not Path(os.devnull).is_file()
+
+
 def test_fail_on() -> None:
     assert run(["--fail-on", "error", str(SAMPLE)])[1] == common.EXIT_FINDING
     assert run(["--fail-on", "info", str(FINE)])[1] == 0

@@ -176,30 +176,31 @@ def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
             # The reader (a pager, head) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    draft = f"{path}.part"
-    try:
-        with open(draft, "w", encoding="utf-8") as file:
-            yield file
-        os.replace(draft, path)
-    except OSError as error:
-        raise click.FileError(path, hint=error.strerror or str(error)) from None
-    finally:
-        if os.path.exists(draft):
-            os.remove(draft)
+    with _whole(path, "w") as file:
+        yield file
 
 
 @contextmanager
 def binary_to(path: str) -> Iterator[IO[bytes]]:
     """A file of octets that is only there when it is whole."""
-    draft = f"{path}.part"
+    with _whole(path, "wb") as file:
+        yield file
+
+
+@contextmanager
+def _whole(path: str, mode: str) -> Iterator[IO[Any]]:
+    """A draft that takes the file's place at the end. Devices and pipes are written to as they are."""
+    target = os.path.realpath(path)
+    draft = target if os.path.exists(target) and not os.path.isfile(target) else f"{target}.part"
     try:
-        with open(draft, "wb") as file:
+        with open(draft, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
-        os.replace(draft, path)
+        if draft != target:
+            os.replace(draft, target)
     except OSError as error:
         raise click.FileError(path, hint=error.strerror or str(error)) from None
     finally:
-        if os.path.exists(draft):
+        if draft != target and os.path.exists(draft):
             os.remove(draft)
 
 

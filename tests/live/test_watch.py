@@ -203,6 +203,17 @@ def test_a_flood_that_ends_is_counted_and_not_told_one_by_one() -> None:
     assert watch.held_bytes == 0
 
 
+def test_what_was_let_go_is_no_longer_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A soak found it: after half a million SYNs no new connection was recorded any more."""
+    monkeypatch.setattr(limits, "RECORDED_BYTES", 4 << 20)
+    watch = Watch((22,), Bounds(connections=400), tolerant=False)
+    changes = handshake(watch, Feeder(watch), 300, seed=0)
+    (last,) = [change.session for change in changes if change.over]
+    assert last.outcome == "failed"
+    list(watch.remaining())
+    assert watch._held == 0
+
+
 def test_ten_thousand_half_open_handshakes_and_a_real_one() -> None:
     watch = Watch((22,), Bounds(connections=5000), tolerant=False)
     feeder = Feeder(watch)
