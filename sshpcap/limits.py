@@ -220,6 +220,9 @@ SHOWN_EXCHANGES: Final = 64
 SHOWN_CONNECTIONS: Final = 1000
 """Rows of the table of connections for people; JSON has all of them."""
 
+SHOWN_HEADERS: Final = 10
+"""Captures named above a report; `sshpcap info` names more."""
+
 SHOWN_CAPTURES: Final = 40
 """Captures, and interfaces of a capture, shown one by one by `sshpcap info`."""
 

@@ -117,6 +117,15 @@ def test_a_device_or_a_link_as_output_stays_what_it_is(tmp_path: Path) -> None:
     assert not Path(os.devnull).is_file()
 
 
+def test_of_many_captures_the_first_are_named(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number:02}.pcap").write_bytes(SAMPLE.read_bytes())
+    printed = run([str(tmp_path)])[0]
+    assert "09.pcap: pcap" in printed
+    assert "10.pcap: pcap" not in printed
+    assert "and 2 more captures" in printed
+
+
 def test_fail_on() -> None:
     assert run(["--fail-on", "error", str(SAMPLE)])[1] == common.EXIT_FINDING
     assert run(["--fail-on", "info", str(FINE)])[1] == 0

@@ -132,7 +132,7 @@ def view(report: Report, options: Options | None = None) -> View:
     wanted = () if options.summary else told_in_full(report, options)
     rows = [] if options.summary else rows
     return View(
-        header=tuple(capture_line(capture, clock) for capture in report.captures),
+        header=tuple(_header(report, clock)),
         notices=(*client_said(report), *(notice_line(n) for n in notices(report))),
         nothing=nothing(report, len(chosen)),
         rows=tuple(_row(s) for s in rows[: limits.SHOWN_CONNECTIONS]),
@@ -149,6 +149,15 @@ def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
     rows = sorted(select(report.sessions, options), key=lambda s: (_order(s), s.index))
     wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
     return tuple(s for s in wanted if s.index not in options.told)
+
+
+def _header(report: Report, clock: Clock) -> Iterable[str]:
+    """What was read, a line each; of many captures the first, and how many more."""
+    shown = report.captures[: limits.SHOWN_HEADERS]
+    yield from (capture_line(capture, clock) for capture in shown)
+    more = len(report.captures) - len(shown)
+    if more:
+        yield f"and {more} more capture{'' if more == 1 else 's'} (sshpcap info lists them)"
 
 
 def one(session: Session, options: Options | None = None) -> tuple[Row, Detail | None]:
