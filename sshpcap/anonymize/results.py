@@ -19,7 +19,7 @@ from sshpcap.anonymize import preambles
 from sshpcap.anonymize.key_blobs import replaced
 from sshpcap.anonymize.pseudonyms import Pseudonyms, host_names, masked
 from sshpcap.excerpt.again import endpoint
-from sshpcap.model import Capture, Hassh, HostKey, KexInit, Negotiation, Party, Report, Session, Slot
+from sshpcap.model import Capture, Hassh, HostKey, KexInit, KnownHost, Negotiation, Party, Report, Session, Slot
 from sshpcap.ssh.host_keys import read_public_key
 from sshpcap.ssh.wire import Malformed, printable
 from sshpcap.tcp.community_id import community_id
@@ -149,6 +149,8 @@ def _is_address(text: str) -> bool:
 def _words_of_ours(kind: type[msgspec.Struct]) -> frozenset[str]:
     """Fields that hold one of our own words, never text of a peer."""
     hints = get_type_hints(kind)
+    if kind is KnownHost:
+        del hints["name"]  # what the user calls the server
     return frozenset(name for name, hint in hints.items() if name in _OUR_NAMES or _has_literal(hint))
 
 
