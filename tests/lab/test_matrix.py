@@ -88,6 +88,10 @@ def _server(meeting: Meeting, commands: list[str], home: Path) -> Meeting:
     return meeting._replace(server_options=(*lines, *kept))
 
 
+ABOUT_LOGIN = ("closed-during-login", "authentication-failed", "no-usable-public-key", "session-ended-at-once")
+"""Nobody needs to get in here: it is about what was negotiated."""
+
+
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda m: m.name)
 def test_negotiated(results: dict[Meeting, Result], meeting: Meeting) -> None:
     played, session, _ = results[meeting]
@@ -98,7 +102,7 @@ def test_negotiated(results: dict[Meeting, Result], meeting: Meeting) -> None:
         assert getattr(session.negotiation, slot).chosen == (None if name == "<implicit>" else name), slot
     assert session.host_key is not None
     assert session.stage == "encrypted"
-    assert not [f.id for f in session.findings if f.severity == "error"]
+    assert not [f.id for f in session.findings if f.severity == "error" and f.id not in ABOUT_LOGIN]
 
 
 @pytest.mark.parametrize("meeting", FAMILIES, ids=lambda m: m.name)
