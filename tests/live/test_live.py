@@ -79,7 +79,7 @@ def outline(session: Any) -> dict[str, Any]:
         "ends": [client["address"], client["port"], server["address"], server["port"]],
         "stage": shown["stage"],
         "outcome": shown["outcome"],
-        "cause": shown["verdict"]["cause"],
+        "cause": shown["verdict"]["cause"] if shown["stage"] == "kexinit" else None,
         "close": [close["how"], close["by"], close["stage"], close["confidence"]],
         "messages": [
             [m["sender"], m["name"], m["length"], m["complete"], m["acknowledged"]] for m in shown["messages"]
