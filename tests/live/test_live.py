@@ -78,9 +78,9 @@ def outline(session: Any) -> dict[str, Any]:
     return {
         "ends": [client["address"], client["port"], server["address"], server["port"]],
         "stage": shown["stage"],
-        "outcome": shown["outcome"],
+        "outcome": shown["outcome"] if shown["stage"] == "kexinit" else None,
         "cause": shown["verdict"]["cause"] if shown["stage"] == "kexinit" else None,
-        "close": [close["how"], close["by"], close["stage"], close["confidence"]],
+        "close": [close["how"], close["by"], close["stage"]] if shown["stage"] == "kexinit" else None,
         "messages": [
             [m["sender"], m["name"], m["length"], m["complete"], m["acknowledged"]] for m in shown["messages"]
         ],
