@@ -178,8 +178,8 @@ LAST_DATA: Final = 8
 MAX_TTLS: Final = 8
 """Different TTLs remembered of a side: a route that changes has two or three."""
 
-MAX_ADDRESSES: Final = 65536
-"""Addresses whose TTLs are remembered, to hold a lone RST against."""
+MAX_ADDRESSES: Final = 16384
+"""Addresses whose TTLs are remembered, to hold a lone RST against; of more, those that were met last."""
 
 LINGER_NS: Final = 5_000_000_000
 """How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""

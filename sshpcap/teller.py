@@ -32,14 +32,15 @@ class Teller:
         """Remember the TTLs of connections in which both sides spoke, before any of them is told."""
         for connection in connections:
             recorder = connection.recorder
-            if len(self._ttls) >= limits.MAX_ADDRESSES:
-                return
             if not all(side.frames for side in recorder.directions):
                 continue
             for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
-                known = self._ttls.setdefault(endpoint.address, set())
+                known = self._ttls.pop(endpoint.address, None) or set()
                 if len(known) < limits.MAX_TTLS:
                     known |= side.ttls
+                self._ttls[endpoint.address] = known  # now the last
+        while len(self._ttls) > limits.MAX_ADDRESSES:
+            del self._ttls[next(iter(self._ttls))]
 
     def tell(self, connection: Connection, observed_until: int) -> Session | None:
         """The session with its findings; None after an error of ours that is tolerated."""

@@ -286,6 +286,7 @@ class Watch(Analyzer):
         while self._over and at_most > 0:
             connection, reason, frames = self._over.popleft()
             at_most -= 1
+            self._teller.get_to_know((connection,))
             session = self._session(connection)
             if session is not None:
                 yield Change(session, reason, frames, self._observed_until)
