@@ -35,6 +35,7 @@ from sshpcap.model.base import Value as Value
 from sshpcap.model.base import Who as Who
 from sshpcap.model.capture import Capture as Capture
 from sshpcap.model.capture import Interface as Interface
+from sshpcap.model.finding import TEXTS_OF as TEXTS_OF
 from sshpcap.model.finding import Finding as Finding
 from sshpcap.model.finding import Remedy as Remedy
 from sshpcap.model.finding import Verdict as Verdict

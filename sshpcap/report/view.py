@@ -9,7 +9,18 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Authentication, Finding, Negotiation, Party, Remedy, Report, Session, Slot, TimelineEntry
+from sshpcap.model import (
+    TEXTS_OF,
+    Authentication,
+    Finding,
+    Negotiation,
+    Party,
+    Remedy,
+    Report,
+    Session,
+    Slot,
+    TimelineEntry,
+)
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
 from sshpcap.report.ladder import Step, awaited_words, steps
@@ -262,32 +273,20 @@ _ABOUT_WAITING: Final = (
     "closed-during-handshake",
     "incomplete-capture",
 )
-_PRINTS: Final = {
-    "OpenSSH": ("openssh",),
-    "OpenSSH for Windows": ("openssh",),
-    "PuTTY": ("putty",),
-    "WinSCP": ("putty",),
-    "FileZilla": ("putty",),
-    "Dropbear": ("dropbear",),
-    "paramiko": ("paramiko",),
-    "AsyncSSH": ("asyncssh",),
-    "JSch": ("jsch",),
-    "Go x/crypto/ssh": ("go",),
-    "libssh": ("libssh",),
-    "libssh2": ("libssh2", "curl"),
-    "ssh2 (Node.js)": ("node_ssh2",),
-}
 
 
 def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
-    """The messages of the client's program and of sshd; those of all programs where the client's is not known."""
-    client = session.client.identification
-    known = _PRINTS.get(client.implementation or "") if client else None
+    """The messages of the client's program and what the server logs; those of all programs where one is not known."""
+    client, server = (_texts_of(party) for party in (session.client, session.server))
     return tuple(
         (re.sub(r"(?<=\d)_(?=\d)", ".", name).replace("_", " "), text)
         for name, text in finding.expected_messages.items()
-        if known is None or name.startswith((*known, "sshd"))
+        if (own := server if "_log" in name else client) is None or name.split("_")[0] in own
     )
+
+
+def _texts_of(party: Party) -> tuple[str, ...] | None:
+    return TEXTS_OF.get(party.identification.implementation or "") if party.identification else None
 
 
 def _facts(session: Session) -> Iterable[tuple[str, str]]:
