@@ -88,7 +88,8 @@ def _server(meeting: Meeting, commands: list[str], home: Path) -> Meeting:
     return meeting._replace(server_options=(*lines, *kept))
 
 
-ABOUT_LOGIN = ("closed-during-login", "authentication-failed", "no-usable-public-key", "session-ended-at-once")
+ABOUT_LOGIN = ("closed-during-login", "authentication-failed", "no-usable-public-key", "session-ended-at-once",
+               "too-many-authentication-failures")  # fmt: skip
 """Nobody needs to get in here: it is about what was negotiated."""
 
 
