@@ -92,10 +92,20 @@ PARAMIKO: Final = _names("""
 mlkem768x25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521
 diffie-hellman-group16-sha512 diffie-hellman-group-exchange-sha256 diffie-hellman-group14-sha256 ssh-ed25519
 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 rsa-sha2-512 rsa-sha2-256 aes128-ctr aes192-ctr
-aes256-ctr aes128-gcm@openssh.com aes256-gcm@openssh.com hmac-sha2-256 hmac-sha2-512
-hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com hmac-sha1
+aes256-ctr aes128-cbc aes192-cbc aes256-cbc 3des-cbc aes128-gcm@openssh.com aes256-gcm@openssh.com
+hmac-sha2-256 hmac-sha2-512 hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com hmac-sha1 hmac-sha1-96
+hmac-md5 hmac-md5-96 none zlib zlib@openssh.com
 """)
 """What paramiko 5.1 can be told to offer (`Transport.get_security_options`)."""
+
+JSCH: Final = _names("""
+ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521 diffie-hellman-group14-sha1
+diffie-hellman-group-exchange-sha256 diffie-hellman-group-exchange-sha1 diffie-hellman-group1-sha1 ssh-rsa ssh-dss
+ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 aes128-ctr aes192-ctr aes256-ctr 3des-ctr aes128-cbc
+aes192-cbc aes256-cbc 3des-cbc blowfish-cbc arcfour arcfour128 arcfour256 hmac-md5 hmac-sha1 hmac-sha2-256
+hmac-sha1-96 hmac-md5-96 none zlib zlib@openssh.com
+""")
+"""What JSch 0.1.54 and 0.1.55 can be told to offer (`JSch.getConfig`); from 0.1.56 on it is another author's."""
 
 DROPBEAR: Final = {
     "diffie-hellman-group1-sha1": "DROPBEAR_DH_GROUP1",
@@ -149,7 +159,11 @@ def has(program: str | None, version: str | None, name: str) -> bool | None:
         return None if name in DROPBEAR else False
     if program == "paramiko":
         number = version_of(version)
-        return name in PARAMIKO if number is not None and number >= (5, 1) else None
+        if number is None or number < (5, 1):
+            return None
+        return name in PARAMIKO or (False if number == (5, 1) else None)
+    if program == "JSch" and re.fullmatch(r"0\.1\.(54|55)", version or "", re.ASCII):
+        return name in JSCH
     if program == "AsyncSSH" and name in ASYNCSSH:
         return True
     return None
