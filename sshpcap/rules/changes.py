@@ -271,7 +271,8 @@ def _library_lines(program: str | None, change: Change, call: str) -> list[str]:
         keys = ((key, name) for kind, name in change.additions for key in _JSCH_OPTIONS[kind])
         return [f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys]
     if program == "Dropbear":
-        return [f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions]
+        lines = (line for _, name in change.additions for line in abilities.DROPBEAR[name].split("\n"))
+        return [f"#define {line}" for line in dict.fromkeys(lines)]
     return []
 
 

@@ -113,7 +113,6 @@ def test_other_programs_that_can_are_named() -> None:
         ("AsyncSSH_2.24.1", "asyncssh.connect(…, kex_algs='+diffie-hellman-group1-sha1')"),
         ("ssh2js1.17.0", "algorithms: { kex: { append: ['diffie-hellman-group1-sha1'] } }"),
         ("JSCH-0.1.54", 'session.setConfig("kex", session.getConfig("kex") + ",diffie-hellman-group1-sha1");'),
-        ("dropbear_2022.83", "#define DROPBEAR_DH_GROUP1 1"),
         ("Unknown_1.0", None),
     ],
 )
@@ -122,6 +121,23 @@ def test_other_clients(client: str, command: str | None) -> None:
                  if r.side == "client"]  # fmt: skip
     assert remedy.command == command
     assert "weak" in (remedy.risk or "")
+
+
+@pytest.mark.parametrize(
+    "lists, lines",
+    [
+        ({"kex_algorithms": "diffie-hellman-group1-sha1"}, ["DROPBEAR_DH_GROUP1 1", "DROPBEAR_DH_GROUP1_CLIENTONLY 0"]),
+        ({"encryption": "3des-cbc"}, ["DROPBEAR_3DES 1", "DROPBEAR_ENABLE_CBC_MODE 1"]),
+        ({"kex_algorithms": "diffie-hellman-group16-sha512"}, ["DROPBEAR_DH_GROUP16 1"]),
+    ],
+)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_build_of_dropbear(side: str, lists: dict[str, str], lines: list[str]) -> None:
+    """By common-algo.c and default_options.h of 2022.83, and a build with these lines."""
+    words, other = ("dropbear_2022.83", "OpenSSH_9.2p1"), {"theirs": lists}
+    if side == "server":
+        words, other = words[::-1], {"mine": lists}
+    assert commands(side, *words, **other) == [f"#define {line}" for line in lines]
 
 
 @pytest.mark.parametrize(
