@@ -194,3 +194,20 @@ def test_the_signature_is_named_where_it_is_not_the_type() -> None:
     assert key is not None
     assert ", 2048 bits, SHA256:" in key_fact(key)
     assert ", signed with rsa-sha2-256 (frame " in key_fact(key)
+
+
+@pytest.mark.parametrize(
+    "lists, name, words",
+    [
+        ({"server_host_key_algorithms": "ssh-rsa"}, "host key", "weak: signatures with SHA-1"),
+        ({"kex_algorithms": "diffie-hellman-group1-sha1"}, "key exchange", "weak: 1024-bit group"),
+        ({"encryption": "aes128-cbc"}, "cipher", "weak: CBC mode"),
+        ({"compression": "zlib"}, "compression", "legacy: compresses what a client sends before its login"),
+        ({"mac": "hmac-md5"}, "MAC", "weak: relies on MD5"),
+    ],
+)
+def test_what_speaks_against_a_choice_stands_beside_it(lists: dict[str, str], name: str, words: str) -> None:
+    (row,) = [row for row in slot_rows(negotiate(offer(**lists), offer(**lists))) if row.name == name]
+    assert words in row.reason
+    assert row.reason.endswith(")")  # the reference
+    assert row.tone == "warn"
