@@ -239,6 +239,10 @@ SLICED_FRAMES: Final = QUIET_AFTER_EVENTS
 """Frames of the encrypted part that a slice keeps of each connection, without their payload: as many as are looked at
 one by one."""
 
+SHOWN_NAMES: Final = 100
+"""Names of an offer, and names for one reason, in a report for people: real lists have thirty, a packet can have
+thousands."""
+
 SHOWN_COMMENT: Final = 4096
 """Characters of a comment on a frame in a slice."""
 

@@ -12,6 +12,7 @@ from sshpcap.ssh import kex, messages, numbers, preamble, ssh1
 from sshpcap.ssh.cut import Cutter, State, Unit
 from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
+from sshpcap.ssh.implementations import recognise
 from sshpcap.ssh.negotiate import negotiate
 from sshpcap.ssh.wire import Malformed, printable
 from sshpcap.tcp.recorder import Recorder
@@ -123,7 +124,9 @@ def listen(recorder: Recorder, ports: frozenset[int]) -> Dialogue:
     proposals = [voice.kexinit for voice in voices]
     mine, theirs = proposals[client], proposals[1 - client]
     if mine is not None and theirs is not None:
-        negotiation = negotiate(mine, theirs)
+        greeting = voices[1 - client].identification
+        line = greeting.identification if greeting else None
+        negotiation = negotiate(mine, theirs, recognise(line.software, line.comment) if line else (None, None))
     named = [
         Voice(
             voice.assembled,

@@ -5,7 +5,10 @@ of ours but `times`. Text that came from the wire stands here already made print
 beside it. Who uses a value imports it from here; which file of this room it is in is its own affair.
 """
 
+from sshpcap.model.agreement import Blocked as Blocked
 from sshpcap.model.agreement import Certificate as Certificate
+from sshpcap.model.agreement import Grade as Grade
+from sshpcap.model.agreement import Graded as Graded
 from sshpcap.model.agreement import Guess as Guess
 from sshpcap.model.agreement import HostKey as HostKey
 from sshpcap.model.agreement import KnownEntry as KnownEntry

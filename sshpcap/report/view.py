@@ -6,27 +6,15 @@ A format decides how things look; what is said, in which order and with which nu
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import (
-    TEXTS_OF,
-    Authentication,
-    Finding,
-    Negotiation,
-    Party,
-    Remedy,
-    Report,
-    Session,
-    Slot,
-    TimelineEntry,
-)
+from sshpcap.model import TEXTS_OF, Authentication, Finding, Negotiation, Party, Remedy, Report, Session, TimelineEntry
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
 from sshpcap.report.ladder import Step, awaited_words, steps
+from sshpcap.report.negotiated import KeyPart, SlotRow, Tone, certificate_fact, key_fact, key_parts, slot_rows
 from sshpcap.report.summary import Group, groups
-
-Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
 _OUTCOME_TONES: Final[dict[str, Tone]] = {
     "encrypted": "good",
@@ -37,14 +25,6 @@ _OUTCOME_TONES: Final[dict[str, Tone]] = {
     "incomplete": "warn",
 }
 _OUTCOME_WORDS: Final = {"not_ssh": "not SSH"}
-_SLOT_WORDS: Final = {
-    "kex_algorithm": "key exchange",
-    "server_host_key_algorithm": "host key",
-    "encryption": "cipher",
-    "mac": "MAC",
-    "compression": "compression",
-}
-_DIRECTIONS: Final = {"client_to_server": "client to server", "server_to_client": "server to client"}
 
 
 class Options(NamedTuple):
@@ -64,6 +44,8 @@ class Options(NamedTuple):
     """Columns, for formats that are made of lines."""
     summary: bool = False
     """Groups by cause instead of connections."""
+    verbose: bool = False
+    """Also what few need: whole offers, the host key in every form."""
     minor: Mapping[int, tuple[TimelineEntry, ...]] = MappingProxyType({})
     """Rows for frames that the timelines leave out, by connection: what `--verbose` adds."""
 
@@ -78,18 +60,6 @@ class Row(NamedTuple):
     outcome: str
     why: str
     tone: Tone
-
-
-class SlotRow(NamedTuple):
-    """A slot of the negotiation."""
-
-    name: str
-    result: str
-    reason: str
-    tone: Tone
-    client_offer: tuple[str, ...]
-    server_offer: tuple[str, ...]
-    """Offers are filled only where there was no match."""
 
 
 class Told(NamedTuple):
@@ -113,6 +83,9 @@ class Detail(NamedTuple):
     verdict: str
     facts: tuple[tuple[str, str], ...]
     slots: tuple[SlotRow, ...]
+    key: tuple[KeyPart, ...]
+    verbose: bool
+    """Formats that cannot fold show the offers of slots that agreed, and `key`, only then."""
     steps: tuple[Step, ...]
     reasoning: tuple[str, ...]
     findings: tuple[Told, ...]
@@ -244,7 +217,9 @@ def _detail(session: Session, options: Options) -> Detail:
         tone=_tone(session),
         verdict=session.verdict.summary,
         facts=tuple(_facts(session)),
-        slots=_slots(session.negotiation),
+        slots=slot_rows(session.negotiation),
+        key=key_parts(session.host_key),
+        verbose=options.verbose,
         steps=steps(session, Clock(options.time), options.minor.get(session.index, ())),
         reasoning=session.close.reasoning,
         findings=tuple(Told(f, _printed(session, f), _by_side(f)) for f in session.findings),
@@ -303,8 +278,9 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
         yield "roles", f"the server opened the TCP connection; the client is known by {session.roles_from}"
     key = session.host_key
     if key is not None:
-        bits = f", {key.bits} bits" if key.bits else ""
-        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+        yield "host key", key_fact(key)
+    if key is not None and key.certificate is not None:
+        yield "certificate", certificate_fact(key.certificate, session.start)
     if key is not None and key.known_hosts is not None:
         known = key.known_hosts
         where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"
@@ -337,33 +313,6 @@ def _login(login: Authentication) -> str:
     }
     inferred = f" (inferred, confidence {login.confidence})" if login.result != "unknown" else ""
     return f"{words[login.result]}{inferred}. {' '.join(login.reasoning)}"
-
-
-def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:
-    if negotiation is None:
-        return ()
-    rows = []
-    for name, words in _SLOT_WORDS.items():
-        if hasattr(negotiation, name):
-            rows.append(_slot_row(words, getattr(negotiation, name), name in negotiation.failed))
-            continue
-        there, back = (f"{name}_{direction}" for direction in _DIRECTIONS)
-        if getattr(negotiation, there) == getattr(negotiation, back) and (there in negotiation.failed) == (
-            back in negotiation.failed
-        ):
-            rows.append(_slot_row(words, getattr(negotiation, there), there in negotiation.failed))
-            continue
-        for direction, way in _DIRECTIONS.items():
-            slot = getattr(negotiation, f"{name}_{direction}")
-            rows.append(_slot_row(f"{words}, {way}", slot, f"{name}_{direction}" in negotiation.failed))
-    return tuple(rows)
-
-
-def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
-    result = slot.chosen or ("no match" if failed else "implicit")
-    offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
-    reason = f"{slot.reason}; {slot.concern}" if slot.concern else slot.reason
-    return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
 
 
 def prompt(remedy: Remedy) -> str:

@@ -13,7 +13,8 @@ import functools
 import re
 from typing import Final, Literal, NamedTuple
 
-Grade = Literal["post-quantum", "good", "legacy", "weak", "broken"]
+from sshpcap.model import Grade
+
 Kind = Literal["kex", "host_key", "cipher", "mac", "compression"]
 
 GRADES: Final[tuple[Grade, ...]] = ("post-quantum", "good", "legacy", "weak", "broken")

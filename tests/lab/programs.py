@@ -118,9 +118,9 @@ def full_asyncssh_server(scene: Scene) -> Program:
     return _python("asyncssh_server.py", str(PORT), f"{scene.home}/ssh_host_ed25519_key", module="asyncssh")
 
 
-def asyncssh_server(scene: Scene, method: str) -> Program:
+def asyncssh_server(scene: Scene, method: str, **more: list[str]) -> Program:
     """A server made with asyncssh that offers one key exchange method and lets everybody in."""
-    options = json.dumps({"kex_algs": [method]})
+    options = json.dumps({"kex_algs": [method], **more})
     words = (f"{scene.home}/ssh_host_ed25519_key", options)
     return _python("chosen_server.py", str(PORT), *words, module="asyncssh")
 
