@@ -127,7 +127,7 @@ def analyze(
         refuse_pipe(captures)
     hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
-                      time=time, summary=summary, verbose=verbose)  # fmt: skip
+                      time=time, summary=summary, verbose=verbose, every=form == "html")  # fmt: skip
     known = read_known(known_hosts, names)
     with output_to(output, form) as out:
         options = options._replace(width=wide(out, form))

@@ -32,6 +32,8 @@ class Options(NamedTuple):
 
     connections: frozenset[int] = frozenset()
     """Tell these in full, failed or not."""
+    every: bool = False
+    """Tell all connections in full, failures first: for a form in which nobody has to read what he does not open."""
     failures: bool = False
     """Leave out what went well."""
     hosts: frozenset[str] = frozenset()
@@ -129,10 +131,11 @@ def view(report: Report, options: Options | None = None) -> View:
 
 
 def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
-    """The connections that are told in full, failures first: those asked for, or those that did not go well."""
+    """The connections that are told in full, failures first: those asked for, the only one, or those that did not go
+    well."""
     rows = sorted(select(report.sessions, options), key=lambda s: (_order(s), s.index))
-    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
-    return tuple(s for s in wanted if s.index not in options.told)
+    everything = options.every or options.connections or len(rows) == 1
+    return tuple(s for s in rows if (everything or _order(s) < 2) and s.index not in options.told)
 
 
 def _header(report: Report, clock: Clock) -> Iterable[str]:
