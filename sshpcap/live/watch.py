@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.analyzer import Analyzer, Pair
+from sshpcap.analyzer import Analyzer
 from sshpcap.connection import Connection
 from sshpcap.frames import FIN, RST, SYN, FrameBlock, IcmpError, Segment
 from sshpcap.model import Session
+from sshpcap.net.strangers import Pair
 from sshpcap.net.triage import Muted
 
 Reason = Literal["closed", "idle", "evicted", "end"]
