@@ -9,7 +9,19 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Authentication, Finding, Negotiation, Party, Remedy, Report, Session, Slot, TimelineEntry
+from sshpcap.model import (
+    Authentication,
+    Certificate,
+    Finding,
+    HostKey,
+    Negotiation,
+    Party,
+    Remedy,
+    Report,
+    Session,
+    Slot,
+    TimelineEntry,
+)
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
 from sshpcap.report.ladder import Step, awaited_words, steps
@@ -305,7 +317,9 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     key = session.host_key
     if key is not None:
         bits = f", {key.bits} bits" if key.bits else ""
-        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame}){_signed(key)}"
+    if key is not None and key.certificate is not None:
+        yield "certificate", _certificate(key.certificate)
     if key is not None and key.known_hosts is not None:
         known = key.known_hosts
         where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"
@@ -326,6 +340,29 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if session.awaited is not None and wanted and session.verdict.cause in _ABOUT_WAITING:
         yield "next step", f"{wanted}, awaited since frame {session.awaited.since_frame}"
     yield "Wireshark", session.wireshark_filter
+
+
+def _signed(key: HostKey) -> str:
+    """What the server signed with, where that is not the name of the key's type itself."""
+    if key.signature_algorithm is None or (key.signature_as_agreed is True and key.signature_algorithm == key.type):
+        return ""
+    agreed = {True: ", as agreed", False: ", which was not agreed on", None: ""}[key.signature_as_agreed]
+    return f"; signed with {key.signature_algorithm}{agreed}"
+
+
+def _certificate(certificate: Certificate) -> str:
+    """A certificate in a sentence: whose it is, when it is valid, who vouches for it."""
+    first, last = certificate.valid_after, certificate.valid_before
+    since = f"from {str(first)[:19]}Z" if first else "from the beginning of time"
+    until = f"to {str(last)[:19]}Z" if last else "for ever"
+    names = ", ".join(certificate.principals) or "every name"
+    size = f" {certificate.ca_bits} bits" if certificate.ca_bits else ""
+    options = f"; critical options: {', '.join(certificate.critical_options)}" if certificate.critical_options else ""
+    return (
+        f'{certificate.type} certificate "{certificate.key_id}", serial {certificate.serial}, for {names}; valid'
+        f" {since} {until} ({certificate.when_shown} when it was shown); signed by {certificate.ca_type}{size}"
+        f" {certificate.ca_sha256}{options}"
+    )
 
 
 def _login(login: Authentication) -> str:
