@@ -179,6 +179,23 @@ def test_what_gssapi_said_is_in_the_report() -> None:
     assert one.session.host_key is not None  # of SSH_MSG_KEXGSS_HOSTKEY
 
 
+def test_a_server_that_does_not_take_the_ticket() -> None:
+    """sshd found its key in the keytab and could not decrypt the ticket; it left without a word, as its log says."""
+    one = ALL["gssapi"]["the server has another key, ssh to sshd"]
+    (finding,) = [f for f in one.session.findings if f.id == "closed-during-handshake"]
+    assert any("keytab" in cause for cause in finding.causes)
+    fine = ALL["gssapi"]["gss-curve25519-sha256, ssh to sshd"].session
+    assert not any("keytab" in cause for f in fine.findings for cause in f.causes)
+
+
+def test_what_gssapi_said_stands_out() -> None:
+    """RFC 4462 §2.1: an error may be all that a server says before it leaves."""
+    session = built("gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g==", ("client", ssh.kexgss_init(b"first", 1 << 2046)),
+                    ("server", ssh.kexgss_error(13 << 16, 100001, "Clock skew too great")), by="server")  # fmt: skip
+    (finding,) = [f for f in session.findings if f.id == "closed-during-handshake"]
+    assert 'GSSAPI says: "Clock skew too great"' in finding.summary
+
+
 def test_every_message_of_every_family_is_here() -> None:
     from sshpcap.ssh.kex import METHODS as KNOWN
 
@@ -270,14 +287,14 @@ def test_group(name: str, bits: int, modulus: str, group: str | None, words: str
 # --- vectors: what no program of Debian has, and other forms -------------------------------------------------------
 
 
-def built(method: str, *payloads: tuple[str, bytes]) -> Session:
+def built(method: str, *payloads: tuple[str, bytes], by: str = "client") -> Session:
     """A handshake with this method and these messages of both sides."""
     flow = greeted()
     flow.client.sends(packet(ssh.kexinit(kex_algorithms=method)))
     flow.server.sends(packet(ssh.kexinit(kex_algorithms=method)))
     for sender, payload in payloads:
         (flow.client if sender == "client" else flow.server).sends(packet(payload))
-    return session_of(closed(flow))
+    return session_of(closed(flow, by=by))
 
 
 def fields(session: Session, name: str) -> dict[str, object]:

@@ -62,7 +62,9 @@ if TYPE_CHECKING:
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
 @TIME
 @click.option("--summary", is_flag=True, help="Group the connections by cause instead of telling each.")
-@click.option("-v", "--verbose", is_flag=True, help="In timelines show every frame (reads the capture twice).")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="In timelines every frame, and all of the host key (reads the capture twice)."
+)
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
 @click.option(
     "--fail-on",

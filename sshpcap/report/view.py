@@ -11,9 +11,7 @@ from typing import Final, Literal, NamedTuple
 from sshpcap import limits
 from sshpcap.model import (
     Authentication,
-    Certificate,
     Finding,
-    HostKey,
     Negotiation,
     Party,
     Remedy,
@@ -24,6 +22,7 @@ from sshpcap.model import (
 )
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
+from sshpcap.report.host_key import host_key_facts
 from sshpcap.report.ladder import Step, awaited_words, steps
 from sshpcap.report.summary import Group, groups
 
@@ -244,7 +243,7 @@ def _detail(session: Session, options: Options) -> Detail:
         outcome=outcome_words(session),
         tone=_tone(session),
         verdict=session.verdict.summary,
-        facts=tuple(_facts(session)),
+        facts=tuple(_facts(session, fully=session.index in options.minor)),
         slots=_slots(session.negotiation),
         steps=steps(session, Clock(options.time), options.minor.get(session.index, ())),
         reasoning=session.close.reasoning,
@@ -302,7 +301,7 @@ def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _facts(session: Session) -> Iterable[tuple[str, str]]:
+def _facts(session: Session, *, fully: bool) -> Iterable[tuple[str, str]]:
     yield "confidence", session.verdict.confidence
     for name, party in (("client", session.client), ("server", session.server)):
         software = party.identification.text if party.identification else _without_identification(party)
@@ -316,10 +315,7 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
         yield "roles", f"the server opened the TCP connection; the client is known by {session.roles_from}"
     key = session.host_key
     if key is not None:
-        bits = f", {key.bits} bits" if key.bits else ""
-        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame}){_signed(key)}"
-    if key is not None and key.certificate is not None:
-        yield "certificate", _certificate(key.certificate)
+        yield from host_key_facts(key, fully=fully)
     if key is not None and key.known_hosts is not None:
         known = key.known_hosts
         where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"
@@ -340,29 +336,6 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     if session.awaited is not None and wanted and session.verdict.cause in _ABOUT_WAITING:
         yield "next step", f"{wanted}, awaited since frame {session.awaited.since_frame}"
     yield "Wireshark", session.wireshark_filter
-
-
-def _signed(key: HostKey) -> str:
-    """What the server signed with, where that is not the name of the key's type itself."""
-    if key.signature_algorithm is None or (key.signature_as_agreed is True and key.signature_algorithm == key.type):
-        return ""
-    agreed = {True: ", as agreed", False: ", which was not agreed on", None: ""}[key.signature_as_agreed]
-    return f"; signed with {key.signature_algorithm}{agreed}"
-
-
-def _certificate(certificate: Certificate) -> str:
-    """A certificate in a sentence: whose it is, when it is valid, who vouches for it."""
-    first, last = certificate.valid_after, certificate.valid_before
-    since = f"from {str(first)[:19]}Z" if first else "from the beginning of time"
-    until = f"to {str(last)[:19]}Z" if last else "for ever"
-    names = ", ".join(certificate.principals) or "every name"
-    size = f" {certificate.ca_bits} bits" if certificate.ca_bits else ""
-    options = f"; critical options: {', '.join(certificate.critical_options)}" if certificate.critical_options else ""
-    return (
-        f'{certificate.type} certificate "{certificate.key_id}", serial {certificate.serial}, for {names}; valid'
-        f" {since} {until} ({certificate.when_shown} when it was shown); signed by {certificate.ca_type}{size}"
-        f" {certificate.ca_sha256}{options}"
-    )
 
 
 def _login(login: Authentication) -> str:
