@@ -203,6 +203,12 @@ ever."""
 MAX_NAMES: Final = 4096
 """Names shown of one name-list; every known implementation has fewer than 100."""
 
+GROUP_TEST_BITS: Final = 4096
+"""Largest modulus of a group whose primes are tested: half a second; one of 8,192 bits would take four."""
+
+GROUPS_TESTED: Final = 16
+"""Moduli tested in one analysis: together some seconds. A server has a file of some dozens, a connection sees one."""
+
 MAX_SERVERS: Final = 100_000
 """Servers whose host keys are remembered, to tell that one address shows several."""
 

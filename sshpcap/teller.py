@@ -12,6 +12,7 @@ from sshpcap.connection import Connection
 from sshpcap.interpret import interpret
 from sshpcap.model import Notice, Session
 from sshpcap.overall import INTERNAL_ERROR
+from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
 
 
@@ -24,6 +25,7 @@ class Teller:
         self._ports = ports
         self._known_hosts = known_hosts
         self._shown_keys = ShownKeys()
+        self._groups = Groups()
         self._tolerant = tolerant
         self._ttls: dict[bytes, set[int]] = {}
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
@@ -51,6 +53,7 @@ class Teller:
                 ports=self._ports,
                 observed_until=observed_until,
                 ttls=self._ttls,
+                groups=self._groups,
             )
             return rules.judge(self._with_known_key(session))
         except Exception as error:

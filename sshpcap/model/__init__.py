@@ -18,6 +18,7 @@ from sshpcap.model.agreement import Negotiation as Negotiation
 from sshpcap.model.agreement import ShownKey as ShownKey
 from sshpcap.model.agreement import Slot as Slot
 from sshpcap.model.agreement import Terrapin as Terrapin
+from sshpcap.model.agreement import Validity as Validity
 from sshpcap.model.authentication import AfterLogin as AfterLogin
 from sshpcap.model.authentication import Authentication as Authentication
 from sshpcap.model.authentication import Exchange as Exchange

@@ -81,6 +81,9 @@ class Negotiation(Value, frozen=True):
     """None where the two do not agree."""
 
 
+Validity = Literal["valid", "not yet valid", "expired"]
+
+
 class Certificate(Value, frozen=True):
     """The readable part of an OpenSSH certificate (PROTOCOL.certkeys)."""
 
@@ -96,6 +99,9 @@ class Certificate(Value, frozen=True):
     ca_sha256: str
     critical_options: tuple[str, ...] = ()
     """Their names; a client that does not know one must refuse the certificate."""
+    ca_bits: int | None = None
+    when_shown: Validity = "valid"
+    """Its times held against the capture's clock."""
 
 
 KnownStatus = Literal[
@@ -160,6 +166,8 @@ class HostKey(Value, frozen=True):
     frame: int
     signature_algorithm: str | None
     """Algorithm named in the signature the server made with it."""
+    signature_as_agreed: bool | None = None
+    """Whether that is what was agreed on; None where the capture does not show both."""
     certificate: Certificate | None = None
     sshfp: tuple[str, ...] = ()
     """Records for DNS, as `ssh-keygen -r` prints them (RFC 4255); of a certificate: those of the plain key in it."""

@@ -11,7 +11,8 @@ from typing import Final
 
 from sshpcap.model import Report
 from sshpcap.report.checklist import Section
-from sshpcap.report.negotiated import KeyPart, Offered, SlotRow
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Offered, SlotRow
 from sshpcap.report.plain import ascii_text, ladder_lines
 from sshpcap.report.view import Detail, Options, Told, View, safe, view
 

@@ -1,11 +1,10 @@
-"""What was agreed on and the key that the server showed, as rows and parts that every format draws.."""
+"""What was agreed on, slot by slot, as rows that every format draws."""
 
-import base64
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Blocked, Certificate, HostKey, Negotiation, Slot, Timestamp
+from sshpcap.model import Blocked, Negotiation, Slot
 
 Tone = Literal["good", "bad", "warn", "plain", "faint"]
 Fate = Literal["chosen", "passed over", ""]
@@ -59,15 +58,6 @@ class SlotRow(NamedTuple):
             mine, theirs = (offer[place] if place < len(offer) else None
                             for offer in (self.client_offer, self.server_offer))  # fmt: skip
             yield mine, theirs
-
-
-class KeyPart(NamedTuple):
-    """One way to write the host key down."""
-
-    name: str
-    lines: tuple[str, ...]
-    whole: bool
-    """Lines to be copied or looked at as they stand, never wrapped."""
 
 
 def slot_rows(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:
@@ -143,54 +133,3 @@ def _short(names: tuple[str, ...]) -> str:
     if len(names) <= _FEW:
         return ", ".join(names)
     return f"{', '.join(names[: _FEW - 1])} and {len(names) - _FEW + 1} more"
-
-
-def key_fact(key: HostKey) -> str:
-    """The host key in one line."""
-    bits = f", {key.bits} bits" if key.bits else ""
-    signed = f", signed with {key.signature_algorithm}" if key.signature_algorithm not in (None, key.type) else ""
-    return f"{key.type}{bits}, {key.sha256}{signed} (frame {key.frame})"
-
-
-def certificate_fact(certificate: Certificate, at: Timestamp) -> str:
-    """A certificate in one sentence: what for, how long, of whom; `at` is when it was shown."""
-    named = _short(certificate.principals) or "every name"
-    valid = f"valid {_window(certificate)}"
-    if certificate.valid_after is not None and at < certificate.valid_after:
-        valid += ", not yet valid when it was shown"
-    elif certificate.valid_before is not None and at >= certificate.valid_before:
-        valid += ", expired when it was shown"
-    options = f"; critical options: {_short(certificate.critical_options)}" if certificate.critical_options else ""
-    kind = "" if certificate.type == "host" else f", a certificate for a {certificate.type}, which no client accepts"
-    return (
-        f'"{certificate.key_id}", serial {certificate.serial}, for {named}; {valid}; signed by'
-        f" {certificate.ca_type} {certificate.ca_sha256}{options}{kind}"
-    )
-
-
-def _window(certificate: Certificate) -> str:
-    after, before = certificate.valid_after, certificate.valid_before
-    if before is None:
-        return f"from {_moment(after)} on" if after else "for ever"
-    return f"from {_moment(after)} to {_moment(before)}" if after else f"until {_moment(before)}"
-
-
-def _moment(at: Timestamp) -> str:
-    """Certificates count in whole seconds."""
-    return f"{str(at)[:19].replace('T', ' ')} UTC"
-
-
-def key_parts(key: HostKey | None) -> tuple[KeyPart, ...]:
-    """The host key in every form that somebody may want to compare or to enter; HOST is the server's name in DNS."""
-    if key is None:
-        return ()
-    parts = [KeyPart("SHA256", (key.sha256,), False), KeyPart("MD5", (key.md5,), False)]
-    if key.sshfp:
-        parts.append(KeyPart("SSHFP records for DNS", tuple(f"HOST {record}" for record in key.sshfp), True))
-    if key.known_hosts_line:
-        parts.append(KeyPart("line for known_hosts", (key.known_hosts_line,), True))
-    elif key.blob:
-        parts.append(KeyPart("the key, in base64", (base64.b64encode(key.blob).decode(),), True))
-    if key.randomart:
-        parts.append(KeyPart("randomart, as ssh-keygen -lv draws it", key.randomart, True))
-    return tuple(parts)

@@ -6,7 +6,8 @@ from typing import Final
 
 from sshpcap.model import Report
 from sshpcap.report import ladder
-from sshpcap.report.negotiated import KeyPart, Offered, SlotRow
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Offered, SlotRow
 from sshpcap.report.view import Detail, Options, Told, View, prompt, safe, view
 
 _WORDS: Final = {"µs": "us", "→": "->", "…": "...", "–": "-", "—": "-", "§": "section ", "≥": ">=", "“": '"', "”": '"'}

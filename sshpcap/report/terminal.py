@@ -18,7 +18,8 @@ from rich.text import Text
 from sshpcap.model import Report, Session
 from sshpcap.report import ladder
 from sshpcap.report.clock import Clock
-from sshpcap.report.negotiated import Fate, KeyPart, Offered, SlotRow, Tone
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Fate, Offered, SlotRow, Tone
 from sshpcap.report.plain import ascii_text
 from sshpcap.report.quality import quality
 from sshpcap.report.summary import Group

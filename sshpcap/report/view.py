@@ -12,8 +12,9 @@ from sshpcap import limits
 from sshpcap.model import TEXTS_OF, Authentication, Finding, Negotiation, Party, Remedy, Report, Session, TimelineEntry
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
+from sshpcap.report.host_key import KeyPart, certificate_fact, key_fact, key_parts
 from sshpcap.report.ladder import Step, awaited_words, steps
-from sshpcap.report.negotiated import KeyPart, SlotRow, Tone, certificate_fact, key_fact, key_parts, slot_rows
+from sshpcap.report.negotiated import SlotRow, Tone, slot_rows
 from sshpcap.report.summary import Group, groups
 
 _OUTCOME_TONES: Final[dict[str, Tone]] = {
@@ -282,8 +283,8 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
     key = session.host_key
     if key is not None:
         yield "host key", key_fact(key)
-    if key is not None and key.certificate is not None:
-        yield "certificate", certificate_fact(key.certificate, session.start)
+        if key.certificate is not None:
+            yield "certificate", certificate_fact(key.certificate)
     if key is not None and key.known_hosts is not None:
         known = key.known_hosts
         where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"

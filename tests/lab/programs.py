@@ -231,6 +231,21 @@ def _python(name: str, *words: str, module: str | None = None) -> Program:
     return Program((sys.executable, "-u", str(PEERS / name), *words), version)
 
 
+def named(program: str) -> str:
+    """What a program calls itself, by its short name."""
+    python = f"Python {sys.version.split()[0]}"
+    if program in ("asyncssh", "paramiko"):
+        return f"{program} {importlib.metadata.version(program)}, {python}"
+    if program == "tinysshd":
+        asked = ("dpkg-query", "-W", "-f", "TinySSH ${Version} (Debian)", "tinysshd")
+        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout
+    called = {"sshd": (_SSHD, "-V"), "uppity": ("uppity", "--version"), "python": ()}.get(program, (program, "-V"))
+    answer = _version(*called) if called else ""
+    return (
+        (answer if program in answer.lower() else f"{program}: {answer}") if called else f"a test's program, {python}"
+    )
+
+
 @functools.cache
 def _version(*argv: str) -> str:
     """The line of a program's answer that has its name and number."""

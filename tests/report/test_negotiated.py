@@ -2,12 +2,11 @@
 
 import re
 
-import msgspec
 import pytest
 
-from sshpcap.model import Certificate, Report, Timestamp
+from sshpcap.model import Report
 from sshpcap.report import FORMATS, terminal
-from sshpcap.report.negotiated import certificate_fact, key_fact, slot_rows
+from sshpcap.report.negotiated import slot_rows
 from sshpcap.report.view import Options
 from sshpcap.ssh.negotiate import negotiate
 from tests.golden import ROOT, run
@@ -149,51 +148,6 @@ def test_offers_are_bounded_on_a_terminal() -> None:
 def test_ascii_terminal() -> None:
     text = terminal.render(report_of(closed(proposed())), Options(verbose=True), width=80, encoding="ascii")
     assert "  * chosen, x passed over" in text
-
-
-CERTIFICATE = Certificate(
-    type="host",
-    serial=7,
-    key_id="lab",
-    principals=("a.example.org", "b.example.org"),
-    valid_after=Timestamp(1_700_000_000_000_000_000),
-    valid_before=Timestamp(1_800_000_000_000_000_000),
-    ca_type="ssh-ed25519",
-    ca_sha256="SHA256:x",
-    critical_options=(),
-)
-
-
-@pytest.mark.parametrize(
-    "changes, at, words",
-    [
-        ({}, 1_750, '"lab", serial 7, for a.example.org, b.example.org; valid from 2023-11-14 22:13:20 UTC to'
-                    " 2027-01-15 08:00:00 UTC; signed by ssh-ed25519 SHA256:x"),
-        ({}, 1_900, "to 2027-01-15 08:00:00 UTC, expired when it was shown;"),
-        ({}, 1_600, "not yet valid when it was shown"),
-        ({"valid_after": None, "valid_before": None}, 1_750, "valid for ever;"),
-        ({"valid_after": None}, 1_750, "valid until 2027"),
-        ({"valid_before": None}, 1_750, "valid from 2023-11-14 22:13:20 UTC on;"),
-        ({"principals": ()}, 1_750, "for every name;"),
-        ({"principals": tuple("abcdef")}, 1_750, "for a, b, c and 3 more;"),
-        ({"type": "user"}, 1_750, "a certificate for a user, which no client accepts"),
-        ({"critical_options": ("x",)}, 1_750, "; critical options: x"),
-    ],
-)  # fmt: skip
-def test_a_certificate_in_a_sentence(changes: dict[str, object], at: int, words: str) -> None:
-    certificate = msgspec.structs.replace(CERTIFICATE, **changes)
-    assert words in certificate_fact(certificate, Timestamp(at * 1_000_000_000_000_000))
-
-
-def test_the_signature_is_named_where_it_is_not_the_type() -> None:
-    from tests.rules.test_safety import connected
-    from tests.support.sshbytes import rsa_key
-
-    lists = {"server_host_key_algorithms": "rsa-sha2-256"}
-    key = connected(client=lists, server=lists, key=rsa_key(1 << 2047 | 1), signed="rsa-sha2-256").host_key
-    assert key is not None
-    assert ", 2048 bits, SHA256:" in key_fact(key)
-    assert ", signed with rsa-sha2-256 (frame " in key_fact(key)
 
 
 @pytest.mark.parametrize(
