@@ -188,9 +188,9 @@ def key_parts(key: HostKey | None) -> tuple[KeyPart, ...]:
     if key.sshfp:
         parts.append(KeyPart("SSHFP records for DNS", tuple(f"HOST {record}" for record in key.sshfp), True))
     if key.known_hosts_line:
-        parts.append(KeyPart("line for known_hosts", (key.known_hosts_line,), True))
+        parts.append(KeyPart("Line for known_hosts", (key.known_hosts_line,), True))
     elif key.blob:
-        parts.append(KeyPart("the key, in base64", (base64.b64encode(key.blob).decode(),), True))
+        parts.append(KeyPart("The key, in base64", (base64.b64encode(key.blob).decode(),), True))
     if key.randomart:
-        parts.append(KeyPart("randomart, as ssh-keygen -lv draws it", key.randomart, True))
+        parts.append(KeyPart("Randomart, as ssh-keygen -lv draws it", key.randomart, True))
     return tuple(parts)
