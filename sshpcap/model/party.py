@@ -56,8 +56,10 @@ class KnownTypes(Value, frozen=True):
     """What the order of a client's host key algorithms tells about the keys that it knows for this server."""
 
     types: tuple[str, ...]
-    """Types of keys that it seems to know: rsa, ecdsa, ed25519, ed448, dsa; empty for none, or the one that comes first
-    anyway."""
+    """Types of keys that it seems to know: rsa, ecdsa, ed25519, ed448, dsa.
+
+    Empty for none, or the one that comes first anyway.
+    """
     confidence: Confidence
     reason: str
 

@@ -85,8 +85,8 @@ def _parts(key: HostKey) -> Iterable[KeyPart]:
         yield KeyPart("SSHFP records for DNS", tuple(f"HOST {record}" for record in key.sshfp), True)
     if key.known_hosts_line:
         if len(key.known_hosts_line) <= _SHOWN_LINE:
-            yield KeyPart("line for known_hosts", (key.known_hosts_line,), True)
+            yield KeyPart("Line for known_hosts", (key.known_hosts_line,), True)
     elif key.blob and len(key.blob) <= _SHOWN_LINE:
-        yield KeyPart("the key, in base64", (base64.b64encode(key.blob).decode(),), True)
+        yield KeyPart("The key, in base64", (base64.b64encode(key.blob).decode(),), True)
     if key.randomart:
-        yield KeyPart("randomart, as ssh-keygen -lv draws it", key.randomart, True)
+        yield KeyPart("Randomart, as ssh-keygen -lv draws it", key.randomart, True)

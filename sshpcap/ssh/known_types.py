@@ -4,6 +4,7 @@ OpenSSH (since 5.7) and PuTTY move the algorithms of known key types to the fron
 recordings show. So the list is evidence, and never proof: an option may have set it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sshpcap.model import KexInit, KnownTypes
@@ -39,7 +40,7 @@ def known_types(proposal: KexInit, program: str | None, version: str | None) -> 
             types=tuple(front),
             confidence="medium",
             reason=(
-                f"the client puts {' and '.join(front)} before its other types, as OpenSSH does when it knows such a"
+                f"the client puts {_listed(front)} before its other types, as OpenSSH does when it knows such a"
                 " key for the name; an option (HostKeyAlgorithms) can do the same"
             ),
         )
@@ -81,7 +82,7 @@ def _of_putty(names: tuple[str, ...]) -> KnownTypes | None:
         types=front,
         confidence="medium",
         reason=(
-            f"the client puts {' and '.join(front)} before its other types, as PuTTY does when it has such a key in its"
+            f"the client puts {_listed(front)} before its other types, as PuTTY does when it has such a key in its"
             " cache; its settings (Connection > SSH > Host keys) can do the same"
         ),
     )
@@ -96,10 +97,14 @@ def _of_asyncssh(names: tuple[str, ...]) -> KnownTypes | None:
         types=types,
         confidence="medium",
         reason=(
-            f"the client offers algorithms for {' and '.join(types)} alone, as AsyncSSH does when it knows such keys"
+            f"the client offers algorithms for {_listed(types)} alone, as AsyncSSH does when it knows such keys"
             " for the name; an option (server_host_key_algs) can do the same"
         ),
     )
+
+
+def _listed(families: Sequence[str]) -> str:
+    return " and ".join((", ".join(families[:-1]), families[-1]) if len(families) > 1 else families)
 
 
 def _turn(names: list[str]) -> int:
