@@ -18,8 +18,12 @@ Pair = tuple[Endpoint, Endpoint]
 MOST: Final = 4096
 """Connections kept here at once."""
 
-_GIVE_UP_BYTES: Final = 4096
-"""Octets of one side after which the recorder decides."""
+_DECIDED_BYTES: Final = 4096
+"""Payload octets after which the recorder decides, whatever the other side has not said yet."""
+
+_KEPT_BYTES: Final = 16 << 10
+"""What is kept of one connection at most, frames counted with what they take besides: 64 MiB of all of them."""
+_FRAME_BYTES: Final = 256
 
 
 class Stranger(NamedTuple):
@@ -50,6 +54,8 @@ class _Rows(NamedTuple):
     seq: list[int]
     flags: list[int]
     length: list[int]
+    kept: list[int]
+    """What it takes to keep the frame."""
     payload: list[slice]
     """Where the captured octets stand in the buffer."""
 
@@ -57,7 +63,7 @@ class _Rows(NamedTuple):
 class _Watched:
     """A connection whose first octets have not come yet."""
 
-    __slots__ = ("client_next", "frames", "name", "pair", "rows", "sent", "server_next", "told")
+    __slots__ = ("first", "frames", "kept", "name", "pair", "rows", "sent")
 
     def __init__(self, name: bytes, pair: Pair) -> None:
         self.name = name
@@ -66,12 +72,12 @@ class _Watched:
         """Of earlier blocks."""
         self.rows: list[int] = []
         """Of this block: indices in `_Rows`."""
-        self.client_next: int | None = None
-        self.server_next: int | None = None
-        """Sequence numbers of the first octets; None before the SYN, the SYN-ACK."""
-        self.told: list[bool] = []
-        """Which side (the client: True) has shown octets of something else."""
-        self.sent = 0
+        self.first: list[int | None] = [None, None]
+        """Sequence numbers of the first octets of client and server; None before the SYN, the SYN-ACK."""
+        self.sent = [0, 0]
+        """Payload octets of both sides: those of something else."""
+        self.kept = 0
+        """Memory that the frames take, about."""
 
 
 class Sifted(NamedTuple):
@@ -111,7 +117,8 @@ class Strangers:
     ) -> Sifted:
         """Take what is for here out of `places`. `touched` are the endpoints in frames of rare shape."""
         rare = keys_of(list(touched)).tolist()
-        doubtful = self._give_back(rare)
+        # Half-open connections would fill the room for ever.
+        doubtful = self._give_back(rare) if len(self._watched) < MOST else self.take_all()
         expected = np.zeros(1 << 16, dtype=np.bool_)
         expected[list(ports)] = True
         others = ~(expected[columns.source_port[places]] | expected[columns.destination_port[places]])
@@ -164,42 +171,40 @@ class Strangers:
         found: int | None = None
         for at in mine:
             name, flags, length = rows.name[at], rows.flags[at], rows.length[at]
-            from_client = name == one.name
+            side = 0 if name == one.name else 1
             # What has the same hash without being the same is for the recorder, too.
-            if one.sent >= _GIVE_UP_BYTES or not (from_client or name == _turned(one.name)):
+            if (side and name != _turned(one.name)) or (found is not None and flags & SYN):
                 raise _DoubtError
             if found is not None:
-                if flags & SYN:
-                    raise _DoubtError
                 continue
+            one.kept += rows.kept[at]
             if flags & (SYN | FIN | RST):
-                self._open(one, from_client, flags, length, rows.seq[at])
+                self._open(one, side, flags, length, rows.seq[at])
                 continue
-            first = one.client_next if from_client else one.server_next
-            if first is None:
+            first, sent = one.first[side], one.sent[side]
+            # In order, or again; what comes early, or is far off, is not the plainest course.
+            if first is None or (rows.seq[at] - first + 1) & 0xFFFFFFFF > sent + 1:
                 raise _DoubtError
-            if not length or from_client in one.told:
-                one.sent += length
-                continue
-            if rows.seq[at] != first or not self._foreign(bytes(block.buffer.data[rows.payload[at]])):
-                raise _DoubtError
-            one.told.append(from_client)
-            if len(one.told) == 2:
+            if length:
+                begins = rows.seq[at] == first and self._foreign(bytes(block.buffer.data[rows.payload[at]]))
+                if not (sent or begins):
+                    raise _DoubtError
+                one.sent[side] = max(sent, (rows.seq[at] + length - first) & 0xFFFFFFFF)
+            if all(one.sent):
                 found = at
+            elif sum(one.sent) >= _DECIDED_BYTES or one.kept >= _KEPT_BYTES:
+                raise _DoubtError
         return found
 
     @staticmethod
-    def _open(one: _Watched, from_client: bool, flags: int, length: int, seq: int) -> None:
+    def _open(one: _Watched, side: int, flags: int, length: int, seq: int) -> None:
         """The SYN and the SYN-ACK, each once; everything else is for the recorder."""
         if flags & (FIN | RST) or length:
             raise _DoubtError
-        begin = (seq + 1) & 0xFFFFFFFF
-        if from_client and not flags & ACK and one.client_next is None:
-            one.client_next = begin
-        elif not from_client and flags & ACK and one.server_next is None and one.client_next is not None:
-            one.server_next = begin
-        else:
+        # The client's alone comes first.
+        if one.first[side] is not None or bool(flags & ACK) != bool(side) or (side and one.first[0] is None):
             raise _DoubtError
+        one.first[side] = (seq + 1) & 0xFFFFFFFF
 
     def _give_back(self, keys: list[int]) -> list[Segment]:
         """The earlier segments of connections, which are no longer kept here."""
@@ -230,6 +235,7 @@ def _rows(block: FrameBlock, columns: Columns, places: Int64s) -> _Rows:
         seq=here.seq.tolist(),
         flags=here.flags.tolist(),
         length=here.length.tolist(),
+        kept=(block.captured[here.row] + _FRAME_BYTES).tolist(),
         payload=list(map(slice, starts, ends)),
     )
 

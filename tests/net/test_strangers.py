@@ -74,21 +74,32 @@ def disturbed(conversation: Conversation, rng: Random) -> Conversation:
 @given(st.integers(0, 1 << 32))
 def test_the_report_is_that_of_the_recorder(seed: int) -> None:
     rng = Random(seed)
-    conversations = [talk(number, port=rng.choice((443, 8443))) for number in range(4)]
+    hellos = (HELLO, HELLO, HELLO + bytes(4000), HELLO + bytes(3400))
+    conversations = [talk(number, client=rng.choice(hellos), port=440 + number) for number in range(4)]
     for _ in range(rng.randrange(5)):
         at = rng.randrange(len(conversations))
-        conversations[at] = disturbed(conversations[at], rng)
-    conversations.append(moved(handshake_of("ok-openssh"), ports=(40001, rng.choice((443, 2222)))))
+        conversations[at] = disturbed(conversations[at] or talk(at), rng)
+    conversations.append(moved(handshake_of("ok-openssh"), ports=(40001, rng.choice((441, 2222)))))
     # The same endpoints once more.
-    conversations.append(moved(talk(rng.randrange(4)), later=rng.choice((0, 60)), isn=rng.choice((0, 77))))
-    hold_equal(frames_of(interleaved([one for one in conversations if one], seed)), SIZES, split=False)
+    again = rng.randrange(4)
+    conversations.append(moved(talk(again, port=440 + again), later=rng.choice((0, 60)), isn=rng.choice((0, 77))))
+    block = frames_of(interleaved([one for one in conversations if one], seed))
+    hold_equal(block, SIZES[1:3], split=False)
+    plain = passed_over(recorded(block, [1000], triage=False))
+    assert all(passed_over(recorded(block, sizes)) == plain for sizes in SIZES[2:])
 
 
-def recorded(block: FrameBlock, sizes: Sequence[int]) -> Analyzer:
-    analyzer = Analyzer()
+def recorded(block: FrameBlock, sizes: Sequence[int], *, triage: bool = True) -> Analyzer:
+    analyzer = Analyzer(triage=triage)
     for part in sliced(block, sizes):
         analyzer.feed(part)
     return analyzer
+
+
+def passed_over(analyzer: Analyzer) -> list[tuple[str, int]]:
+    """What the report says of other ports, in its order."""
+    analyzer.finish()
+    return list(analyzer._other_ports().items())
 
 
 @pytest.mark.parametrize("size", [1, 4, 7, 1000])
@@ -120,6 +131,23 @@ def test_no_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strangers, "MOST", 5)
     block = frames_of(interleaved([talk(number) for number in range(20)], 1))
     hold_equal(block, SIZES, split=False)
+
+
+@pytest.mark.parametrize("more", [talk(client=HELLO)[2:3] * 100, talk(client=HELLO + bytes(5000))[3:4] * 2])
+def test_little_is_kept_of_one_connection(more: list[Segment]) -> None:
+    opened = talk()[:3]
+    analyzer = recorded(frames_of([*opened, *more]), [5])
+    assert not len(analyzer._strangers)
+    hold_equal(frames_of([*opened, *more]), SIZES, split=False)
+
+
+def test_half_open_ones_make_room(monkeypatch: pytest.MonkeyPatch, objects: list[int]) -> None:
+    monkeypatch.setattr(strangers, "MOST", 5)
+    begun = [one for number in range(5) for one in talk(number)[:1]]
+    later = talk(9)
+    analyzer = recorded(frames_of([*begun, *later]), [5, len(later)])
+    assert (len(analyzer._connections), objects) == (5, [])
+    assert analyzer.other_ports == {443: 1}
 
 
 def test_where_a_limit_is_near_everything_is_recorded(monkeypatch: pytest.MonkeyPatch, objects: list[int]) -> None:
