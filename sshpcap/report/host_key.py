@@ -43,7 +43,7 @@ def certificate_fact(certificate: Certificate) -> str:
     """A certificate in one sentence: what for, how long, of whom."""
     named = _few(certificate.principals) or "every name"
     shown = "" if certificate.when_shown == "valid" else f", {certificate.when_shown} when it was shown"
-    size = f" {certificate.ca_bits} bits" if certificate.ca_bits else ""
+    size = f", {certificate.ca_bits} bits," if certificate.ca_bits else ""
     options = f"; critical options: {_few(certificate.critical_options)}" if certificate.critical_options else ""
     kind = "" if certificate.type == "host" else f", a certificate for a {certificate.type}, which no client accepts"
     return (
