@@ -75,7 +75,7 @@ class History:
 
 
 def _give_back() -> None:
-    """Memory that is free goes back to the system, where its allocator can be asked for that (glibc: malloc_trim(3))."""
+    """Memory that is free goes back to the system, where the allocator can be asked for it (glibc: malloc_trim(3))."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -3,8 +3,8 @@
 import importlib
 from typing import Final
 
-# What is loaded only when it is needed, here and in the libraries: always; by the recorder and the endpoint of counters,
-# where they are wanted; by what is drawn.
+# What is loaded only when it is needed, here and in the libraries: by everything, by the recorder, by the endpoint of
+# counters, by the view.
 _LATER: Final = (
     "sshpcap.live.outputs",
     "sshpcap.net.decode",
