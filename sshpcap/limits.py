@@ -111,6 +111,10 @@ comes of them, nothing more is said."""
 LIVE_TELL_LATER: Final = 4096
 """Connections that are over and wait to be told; more are only counted. Telling one takes some 0.3 ms."""
 
+LIVE_TELL_LATER_SHARE: Final = 4
+"""The share of LIVE_BYTES (a quarter) that they may take, beyond it where nothing but handshakes is held: a hostile one
+takes as much as fifty others."""
+
 LIVE_UNANSWERED_TOLD: Final = 32
 """SYNs without answer told in one go, of all that expire at that moment; a flood is only counted."""
 

@@ -105,6 +105,7 @@ class Loop:
         gc.set_threshold(limits.LIVE_GARBAGE, 20, 50)
         began = told = ticked = trimmed = time.monotonic()
         with Signals() as signals:
+            self._state()  # that it listens; and whoever asks for counters gets some
             for block in self._source.blocks():
                 if len(block.number):
                     watch.feed(block)
