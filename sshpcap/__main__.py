@@ -1,5 +1,32 @@
-"""python -m sshpcap."""
+"""The program: `sshpcap`, and python -m sshpcap."""
 
-from sshpcap.cli import main
+import gc
+import os
+import sys
+from contextlib import suppress
 
-main()
+# The garbage collector only looks for cycles, of which there are next to none, among the many objects of a report:
+# seldom is enough. NumPy's linear algebra, which nothing here uses, starts a thread for every processor otherwise.
+gc.set_threshold(200_000, 20, 100)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from sshpcap.cli import main  # noqa: E402
+
+
+def run() -> None:
+    """Run the command line, and end without taking every object apart: the system takes the memory back at once."""
+    code: str | int | None = None
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code
+    with suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it: the interpreter says so below
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if not isinstance(code, str):
+            os._exit(code or 0)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -10,33 +10,28 @@ A connection on another port is a candidate until its first octets tell whether 
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter, itemgetter
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from sshpcap import limits, rules
-from sshpcap.connection import Connection
-from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
+from sshpcap.connection import Connection, foreign
+from sshpcap.frames import ACK, SYN, FrameBlock, IcmpError, Int64s, Segment
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
 from sshpcap.net.columns import Columns, keys_of, read_columns, segments
-from sshpcap.net.link import LINK_TYPES
 from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.openings import Numbering, Openings
+from sshpcap.net.rare import Rare, RareFrames
+from sshpcap.net.strangers import MOST, Pair, Stranger, Strangers, pair_of
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
 from sshpcap.ssh.known_hosts import KnownHosts
 from sshpcap.teller import Teller
 from sshpcap.version import VERSION
 
-if TYPE_CHECKING:
-    from sshpcap.net.decode import Decoder
-
 SSH_PORT: Final = 22
-
-Pair = tuple[Endpoint, Endpoint]
-Rare = list[tuple[int, Segment | IcmpError]]
-"""What the frames of rare shape of a block carry, with their rows."""
 
 _PIECE: Final = 256
 """Rows that are looked at one by one before it is asked anew what of them is muted."""
@@ -45,7 +40,7 @@ _PIECE: Final = 256
 class Analyzer:
     """Collects the connections of one capture, or of a live one."""
 
-    sets_aside = True  # SYNs that nobody answered yet wait as rows of numbers, until the end or an answer
+    sets_aside = True  # lone SYNs wait as rows of numbers, and what begins on other ports as frames
     reads_along = False  # every payload is cut as it comes, because stages are told as they are reached
 
     def __init__(
@@ -72,9 +67,8 @@ class Analyzer:
         self._connections: dict[Pair, Connection] = {}
         self._ignored: dict[Pair, None] = {}
         self._ended: list[Connection] = []
-        self._decoder: Decoder | None = None
         self._neighbours = Neighbours()
-        self._first_unknown_link: dict[int, tuple[int, int]] = {}
+        self._rare = RareFrames(self._neighbours, self.protocols)
         self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
         """Memory of all recordings, about."""
@@ -85,6 +79,7 @@ class Analyzer:
         self._observed_until = 0
         self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
         self._openings = Openings()
+        self._strangers = Strangers(foreign, self._is_new)
         self._aside: Numbering | None = None
         self._unanswered = 0
         self._first_unanswered: int | None = None
@@ -100,7 +95,7 @@ class Analyzer:
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
         self._neighbours.arp_rows(block.number[shapes.arp], block.buffer, shapes.arp_at)
-        rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
+        rare = self._rare.read(block, shapes.rest)
         if self._triage is None:
             self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
             return
@@ -123,6 +118,15 @@ class Analyzer:
     def _sift(self, block: FrameBlock, columns: Columns, rare: Rare, triage: Triage) -> None:
         """Count what is muted, look at the rest."""
         places, sums = triage.sift(block, columns, _touched(rare))
+        if self.sets_aside:
+            if self._has_room(len(columns.row)):
+                columns, places, strangers, earlier = self._strangers.sift(
+                    block, columns, places, self.ports, _touched(rare)
+                )
+                rare = sorted([*rare, *strangers], key=itemgetter(0))
+            else:
+                earlier = self._strangers.take_all()
+            self._recall(earlier)
         if len(places) <= _PIECE or triage.empty:
             self._sifted(block, columns, places, sums, rare)
             return
@@ -138,8 +142,20 @@ class Analyzer:
             done = until
             self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
 
+    def _has_room(self, rows: int) -> bool:
+        """No limit can be reached with so many rows, so that it does not matter when candidates are recorded."""
+        most = self._held + 2 * rows * limits.CONNECTION_BYTES
+        return self._candidates + rows + MOST < limits.MAX_CANDIDATES and most < limits.RECORDED_BYTES
+
+    def _recall(self, segments: list[Segment]) -> None:
+        for segment in segments:
+            self._segment(segment)
+
+    def _is_new(self, pair: Pair) -> bool:
+        return not (pair in self._connections or pair in self._ignored or pair in self._handed_out)
+
     def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
-        for muted in sorted(sums, key=_by_first_frame):
+        for muted in sorted(sums, key=attrgetter("first_frame")):
             self._count(muted)
         self._walk(block, columns, places, rare)
 
@@ -156,32 +172,18 @@ class Analyzer:
         for unusual in rare[waiting:]:
             self._take(*unusual)
 
-    def _take(self, row: int, found: Segment | IcmpError) -> None:
+    def _take(self, row: int, found: Segment | IcmpError | Stranger) -> None:
         if self._aside is not None:
             self._last_index = self._aside.before(row, self._last_index)
         if isinstance(found, Segment):
             self._segment(found)
+        elif isinstance(found, Stranger):
+            self._is_foreign(found)
         else:
             self._icmp(found)
 
-    def _rare(self, block: FrameBlock, row: int) -> Segment | IcmpError | None:
-        """What a frame of rare shape carries."""
-        if self._decoder is None:  # it brings dpkt along
-            from sshpcap.net.decode import Decoder
-
-            self._decoder = Decoder(self._neighbours)
-        link_type = int(block.link_type[row])
-        number = int(block.number[row])
-        if link_type not in LINK_TYPES:
-            first, count = self._first_unknown_link.get(link_type, (number, 0))
-            self._first_unknown_link[link_type] = (first, count + 1)
-        time, original = int(block.time[row]), int(block.original[row])
-        protocol, found = self._decoder.decode(number, time, block.frame(row), link_type, original)
-        self.protocols[protocol] += 1
-        return found
-
     def _segment(self, found: Segment) -> None:
-        pair = _pair(found.source, found.destination)
+        pair = pair_of(found.source, found.destination)
         connection = self._connections.get(pair)
         if connection is None:
             if not self._may_open(pair, found):
@@ -240,12 +242,12 @@ class Analyzer:
                 self._triage.mute(connection.recorder.endpoints, quiet=True)
 
     def _icmp(self, error: IcmpError) -> None:
-        connection = self._connections.get(_pair(error.source, error.destination))
+        connection = self._connections.get(pair_of(error.source, error.destination))
         if connection is not None:
             connection.recorder.add_icmp(error)
 
     def _count(self, muted: Muted) -> None:
-        connection = self._connections.get(_pair(*muted.pair))
+        connection = self._connections.get(pair_of(*muted.pair))
         if connection is not None:
             connection.count(muted)
 
@@ -276,7 +278,7 @@ class Analyzer:
 
     def _reopen(self, index: int, first: Segment) -> None:
         """A SYN that was set aside is a connection like any other."""
-        pair = _pair(first.source, first.destination)
+        pair = pair_of(first.source, first.destination)
         connection = self._connections[pair] = Connection(first, candidate=False)
         self._held += connection.held
         self._openings.opened(pair)
@@ -305,6 +307,9 @@ class Analyzer:
 
     def _ignore(self, pair: Pair) -> None:
         self._let_go(pair)
+        self._is_foreign(pair)
+
+    def _is_foreign(self, pair: Pair) -> None:
         self.other_ports[min(endpoint.port for endpoint in pair)] += 1
         self._pass_over(pair)
 
@@ -342,6 +347,7 @@ class Analyzer:
 
     def sessions(self, *, release: bool = False) -> tuple[Session, ...]:
         """Every connection that speaks SSH, or should, and was not taken before, by its number; see `finish`."""
+        self._recall(self._strangers.take_all())
         last = self._last_told([*self._ended, *self._connections.values()])
         held = [*self._ended, *(c for c in self._connections.values() if not c.candidate)]
         held = [c for c in held if c.index <= last or not c.recorder.unanswered]
@@ -396,6 +402,7 @@ class Analyzer:
 
         `release`: nothing will be fed or asked any more, so that every recording can go as soon as it is interpreted.
         """
+        self._recall(self._strangers.take_all())
         ended = [capture.last_time.ns for capture in captures if capture.last_time is not None]
         self._observed_until = max([self._observed_until, *ended])
         protocols = {name: count for name, count in sorted(self.protocols.items()) if count}
@@ -418,15 +425,14 @@ class Analyzer:
         )
 
     def _other_ports(self) -> dict[str, int]:
-        ports = self.other_ports + Counter(
-            min(endpoint.port for endpoint in pair) for pair, c in self._connections.items() if c.candidate
-        )
+        undecided = [(c.recorder.first_frame, pair) for pair, c in self._connections.items() if c.candidate]
+        ports = self.other_ports + Counter(min(one.port for one in pair) for _, pair in sorted(undecided))
         return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
 
     def _notices(self, known: set[bytes]) -> Iterable[Notice]:
-        yield from link_notices(self._first_unknown_link)
-        if self._decoder is not None:
-            yield from fragment_notices(self._decoder)
+        yield from link_notices(self._rare.unknown_links)
+        if self._rare.decoder is not None:
+            yield from fragment_notices(self._rare.decoder)
         yield from neighbour_notices(self._neighbours, known)
         yield from limit_notices(
             most=self.max_connections,
@@ -436,14 +442,6 @@ class Analyzer:
             unrecorded=self._unrecorded,
             forgotten=self._forgotten_candidates,
         )
-
-
-def _by_first_frame(muted: Muted) -> int:
-    return muted.first_frame
-
-
-def _pair(left: Endpoint, right: Endpoint) -> Pair:
-    return (left, right) if left < right else (right, left)
 
 
 def _touched(rare: Rare) -> set[Pair]:

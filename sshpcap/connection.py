@@ -18,6 +18,12 @@ _DECIDED_BYTES: Final = 4
 _GIVE_UP_BYTES: Final = 4096
 
 
+def foreign(octets: bytes) -> bool:
+    """Whether a stream that begins so has no identification string to come, not even behind a preamble."""
+    begins = octets[:_DECIDED_BYTES] == b"SSH-"[: len(octets)]
+    return not (begins or preamble.possible(octets) or preamble.find(octets))
+
+
 class Connection:
     """A recording and two cursors that read along, to know when the payload stops to matter."""
 

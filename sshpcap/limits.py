@@ -188,8 +188,8 @@ LAST_DATA: Final = 8
 MAX_TTLS: Final = 8
 """Different TTLs remembered of a side: a route that changes has two or three."""
 
-MAX_ADDRESSES: Final = 65536
-"""Addresses whose TTLs are remembered, to hold a lone RST against."""
+MAX_ADDRESSES: Final = 16384
+"""Addresses whose TTLs are remembered, to hold a lone RST against; of more, those that were met last."""
 
 LINGER_NS: Final = 5_000_000_000
 """How long a closed connection is kept for stragglers before it is handed out while the capture goes on."""
@@ -212,6 +212,12 @@ ever."""
 
 MAX_NAMES: Final = 4096
 """Names shown of one name-list; every known implementation has fewer than 100."""
+
+GROUP_TEST_BITS: Final = 4096
+"""Largest modulus of a group whose primes are tested: half a second; one of 8,192 bits would take four."""
+
+GROUPS_TESTED: Final = 16
+"""Moduli tested in one analysis: together some seconds. A server has a file of some dozens, a connection sees one."""
 
 MAX_SERVERS: Final = 100_000
 """Servers whose host keys are remembered, to tell that one address shows several."""
@@ -248,6 +254,10 @@ SHOWN_DETAILS: Final = 50
 SLICED_FRAMES: Final = QUIET_AFTER_EVENTS
 """Frames of the encrypted part that a slice keeps of each connection, without their payload: as many as are looked at
 one by one."""
+
+SHOWN_NAMES: Final = 100
+"""Names of an offer, and names for one reason, in a report for people: real lists have thirty, a packet can have
+thousands."""
 
 SHOWN_COMMENT: Final = 4096
 """Characters of a comment on a frame in a slice."""

@@ -12,6 +12,7 @@ from sshpcap.connection import Connection
 from sshpcap.interpret import interpret
 from sshpcap.model import Notice, Session
 from sshpcap.overall import INTERNAL_ERROR
+from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
 
 
@@ -24,6 +25,7 @@ class Teller:
         self._ports = ports
         self._known_hosts = known_hosts
         self._shown_keys = ShownKeys()
+        self._groups = Groups()
         self._tolerant = tolerant
         self._ttls: dict[bytes, set[int]] = {}
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
@@ -32,14 +34,15 @@ class Teller:
         """Remember the TTLs of connections in which both sides spoke, before any of them is told."""
         for connection in connections:
             recorder = connection.recorder
-            if len(self._ttls) >= limits.MAX_ADDRESSES:
-                return
             if not all(side.frames for side in recorder.directions):
                 continue
             for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
-                known = self._ttls.setdefault(endpoint.address, set())
+                known = self._ttls.pop(endpoint.address, None) or set()
                 if len(known) < limits.MAX_TTLS:
                     known |= side.ttls
+                self._ttls[endpoint.address] = known  # now the last
+        while len(self._ttls) > limits.MAX_ADDRESSES:
+            del self._ttls[next(iter(self._ttls))]
 
     def tell(self, connection: Connection, observed_until: int) -> Session | None:
         """The session with its findings; None after an error of ours that is tolerated."""
@@ -50,6 +53,7 @@ class Teller:
                 ports=self._ports,
                 observed_until=observed_until,
                 ttls=self._ttls,
+                groups=self._groups,
             )
             return rules.judge(self._with_known_key(session))
         except Exception as error:

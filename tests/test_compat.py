@@ -1,7 +1,10 @@
 """`sshpcap compat`: who can connect with default settings."""
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from sshpcap.ssh.defaults import defaults
 from tests.golden import ROOT, run
@@ -10,16 +13,33 @@ from tests.support.sessions import closed, greeted, proposed, write_pcap
 GROUP14 = str(ROOT / "samples" / "no-common-kex-openssh" / "capture.pcap")
 
 
-def test_who_can_connect() -> None:
-    printed, code = run(["compat", GROUP14])
+def told(printed: str, program: str) -> tuple[str, str]:
+    """Whether a program can, and what is said of it."""
+    groups = re.findall(r"^  (yes|no ) {1,2}(\S.*(?:\n {7}\S.*)*)((?:\n {9}\S.*)+)", printed, re.MULTILINE)
+    (found,) = [
+        (sign.strip(), " ".join(why.split())) for sign, names, why in groups if program in " ".join(names.split())
+    ]
+    return found[0].strip(), " ".join(found[1].split())
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_who_can_connect(columns: int) -> None:
+    printed, code = run(["compat", GROUP14], columns)
     assert code == 0
-    lines = {line.strip().split("  ")[1].strip(): line for line in printed.splitlines() if line.startswith("  ")}
-    server = printed.split("Client 192.0.2.10")[0]
+    assert max(map(len, printed.splitlines())) <= columns
+    server, client = printed.split("Client 192.0.2.10")
     assert "Server 203.0.113.7:22" in server
-    assert "yes  OpenSSH 8.0–8.1" in server
-    assert "no   OpenSSH 8.2–8.7" in server
-    assert "offers none of diffie-hellman-group14-sha1" in lines["OpenSSH 8.2–8.7"] or "yes" in lines["OpenSSH 8.2–8.7"]
-    assert "lsh 2.1" in printed.split("Client 192.0.2.10")[1]
+    agreed = "diffie-hellman-group14-sha1, ssh-ed25519, chacha20-poly1305@openssh.com"
+    assert told(server, "OpenSSH 7.6–7.7, 7.8–8.1") == ("yes", agreed)
+    blocker = "first obstacle: no common key exchange method, it offers none of diffie-hellman-group14-sha1"
+    assert told(server, "OpenSSH 8.2–8.7") == ("no", blocker)
+    assert told(server, "paramiko 5.1.0") == ("no", blocker)
+    rows = json.loads(run(["compat", "--format", "json", GROUP14])[0])[0]["with"]
+    able = [row for row in rows if row["agreed"]]
+    assert f"with their default settings: {len(able)} of {len(defaults('client'))}" in server
+    sign, reason = told(client, "lsh 2.1")
+    assert sign == "no"
+    assert reason.endswith("and 7 more; no common host key algorithm and cipher either")
 
 
 def test_json() -> None:

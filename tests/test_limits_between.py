@@ -43,7 +43,9 @@ def test_addresses_whose_ttls_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(limits, "MAX_ADDRESSES", 10)
     teller = Teller(frozenset((22,)), None, tolerant=False)
     teller.get_to_know(_met(number) for number in range(100))
-    assert len(teller._ttls) <= 11
+    assert len(teller._ttls) == 10
+    last = _met(99).recorder.endpoints
+    assert all(endpoint.address in teller._ttls for endpoint in last)
 
 
 def test_ttls_of_one_address(monkeypatch: pytest.MonkeyPatch) -> None:

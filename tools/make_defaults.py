@@ -4,7 +4,8 @@
 
 The recorded proposals (one row each: side, ident, lists) were taken from captures of running programs with their
 default settings. Releases of OpenSSH between the recorded ones are derived from those by OpenSSH's release notes
-(myproposal.h of each tag); every such row says from which, and what differs.
+(myproposal.h of each tag); every such row says from which, and what differs. Where others published a HASSH of such a
+release, tests/ssh/test_hassh.py holds the row against it.
 """
 
 import json
@@ -53,9 +54,14 @@ def _with_zlib(lists: Lists, side: str) -> None:
         lists[key] = [*lists[key], "zlib"]
 
 
+def _with_gex_sha1(lists: Lists, side: str) -> None:
+    place = lists["kex"].index("diffie-hellman-group14-sha256")
+    lists["kex"].insert(place, "diffie-hellman-group-exchange-sha1")
+
+
 _SHA1: Final = (_with("hostkey", "ssh-rsa"), "ssh-rsa (until 8.7)")
 _GROUP14: Final = (_with("kex", "diffie-hellman-group14-sha1"), "diffie-hellman-group14-sha1 (until 8.1)")
-_GEX: Final = (_with("kex", "diffie-hellman-group-exchange-sha1"), "diffie-hellman-group-exchange-sha1 (until 7.9)")
+_GEX: Final = (_with_gex_sha1, "diffie-hellman-group-exchange-sha1 (until 7.7, by HASSH's recordings of 7.6 to 7.8)")
 _BEFORE_SK: Final = (_no_sk, "without security keys (since 8.2)")
 _MLKEM: Final = (
     _without("mlkem768x25519-sha256", "sntrup761x25519-sha512"),
@@ -66,8 +72,8 @@ _ZLIB: Final = (_with_zlib, "with zlib at the end, as 9.2 was recorded")
 
 DERIVED: Final = (
     # side, releases, recorded identification string, changes
-    ("client", "7.6–7.9", "SSH-2.0-OpenSSH_8.8", (_SHA1, _GROUP14, _GEX, _BEFORE_SK)),
-    ("client", "8.0–8.1", "SSH-2.0-OpenSSH_8.8", (_SHA1, _GROUP14, _BEFORE_SK)),
+    ("client", "7.6–7.7", "SSH-2.0-OpenSSH_8.8", (_SHA1, _GROUP14, _GEX, _BEFORE_SK)),
+    ("client", "7.8–8.1", "SSH-2.0-OpenSSH_8.8", (_SHA1, _GROUP14, _BEFORE_SK)),
     ("client", "8.2–8.7", "SSH-2.0-OpenSSH_8.8", (_SHA1,)),
     ("client", "8.9", "SSH-2.0-OpenSSH_8.8", ((_with("kex", _SNTRUP), f"{_SNTRUP} at the end (since 8.9)"),)),
     ("client", "9.0–9.5", "SSH-2.0-OpenSSH_9.9", (_MLKEM, _LAX, _ZLIB)),

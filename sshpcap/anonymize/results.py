@@ -176,13 +176,16 @@ def _host_key(key: HostKey, names: Pseudonyms) -> HostKey:
     read = read_public_key(blob)
     if blob == key.blob or isinstance(read, Malformed):
         return key
+    certificate = read.certificate
+    if certificate is not None and key.certificate is not None:
+        certificate = msgspec.structs.replace(certificate, when_shown=key.certificate.when_shown)
     return msgspec.structs.replace(
         key,
         blob=blob,
         bits=read.bits,
         sha256=read.sha256,
         md5=read.md5,
-        certificate=read.certificate,
+        certificate=certificate,
         sshfp=read.sshfp,
         randomart=read.randomart,
     )

@@ -4,7 +4,6 @@ A command is one file here and one row in `_COMMANDS`; it is loaded when it is a
 Exit codes: 0 analysed · 1 a finding at or above --fail-on · 2 bad usage or unreadable input · 70 internal error.
 """
 
-import gc
 import importlib
 import os
 import sys
@@ -63,34 +62,28 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point of the `sshpcap` command: turns what can go wrong into one line and an exit code."""
-    _set_up()
     from sshpcap.capture.errors import CaptureError
-    from sshpcap.report.view import safe
 
     try:
         cli(standalone_mode=False)
     except CaptureError as error:
-        click.echo(f"sshpcap: {safe(str(error))}", err=True)
+        _complain(str(error))
         sys.exit(EXIT_UNREADABLE)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"sshpcap: {safe(error.format_message())}", err=True)
+        _complain(error.format_message())
         sys.exit(EXIT_UNREADABLE)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except Exception as error:  # the last resort: one line for the user, a way to report it
         if os.environ.get("SSHPCAP_DEBUG"):
             raise
-        click.echo(f"sshpcap: internal error: {safe(repr(error))} (SSHPCAP_DEBUG=1 shows where)", err=True)
+        _complain(f"internal error: {error!r} (SSHPCAP_DEBUG=1 shows where)")
         sys.exit(EXIT_INTERNAL)
 
 
-def _set_up() -> None:
-    """For a program that runs once: to be called before NumPy is loaded.
+def _complain(text: str) -> None:
+    from sshpcap.report.view import safe
 
-    Its linear algebra, which nothing here uses, starts a thread for every processor otherwise. The garbage collector
-    only looks for cycles, of which there are next to none, among the many objects of a report: seldom is enough.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(200_000, 20, 100)
+    click.echo(f"sshpcap: {safe(text)}", err=True)

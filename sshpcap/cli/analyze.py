@@ -62,7 +62,12 @@ if TYPE_CHECKING:
 @click.option("--host", "hosts", multiple=True, metavar="ADDRESS", help="Only connections of this address; repeatable.")
 @TIME
 @click.option("--summary", is_flag=True, help="Group the connections by cause instead of telling each.")
-@click.option("-v", "--verbose", is_flag=True, help="In timelines show every frame (reads the capture twice).")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also show every frame in timelines (reads the capture twice), whole offers, and the host key in every form.",
+)
 @click.option("--failures", is_flag=True, help="Leave out connections that went well.")
 @click.option(
     "--fail-on",
@@ -122,7 +127,7 @@ def analyze(
         refuse_pipe(captures)
     hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
-                      time=time, summary=summary)  # fmt: skip
+                      time=time, summary=summary, verbose=verbose, every=form == "html")  # fmt: skip
     known = read_known(known_hosts, names)
     with output_to(output, form) as out:
         options = options._replace(width=wide(out, form))

@@ -1,15 +1,17 @@
 """`sshpcap compat`: which clients can connect to the servers of a capture with default settings, and the other way."""
 
 import json
+import shutil
+from textwrap import wrap
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from sshpcap.cli.common import CAPTURES, CONTEXT, OUTPUT, PORTS, finish, output_to, read
+from sshpcap.cli.common import CAPTURES, CONTEXT, OUTPUT, PORTS, finish, output_to, read, width
 
 if TYPE_CHECKING:
     from sshpcap.model import Party, Report, Slot
-    from sshpcap.ssh.defaults import Meeting
+    from sshpcap.ssh.defaults import Default, Meeting
 
 _SLOTS: Final = {
     "kex_algorithm": "key exchange method",
@@ -70,19 +72,36 @@ def _questions(report: "Report") -> list[_Question]:
 
 
 def _write(out: IO[str], party: "Party", role: str, meetings: tuple["Meeting", ...]) -> None:
+    """Those that can, then those that cannot; programs with the same result stand together."""
     from sshpcap.report.view import endpoint, safe
 
+    columns = width(out) or shutil.get_terminal_size().columns
     software = party.identification.text if party.identification else "no identification string"
     where = endpoint(party) if role == "server" else party.address
-    out.write(f"{role.capitalize()} {where}   {safe(software)}\n")
-    question = "Which clients can connect" if role == "server" else "Which servers it can reach"
-    out.write(f"{question}, with their default settings:\n")
-    wide = max(len(f"{m.default.program} {m.default.release}") for m in meetings)
+    _lines(out, f"{role.capitalize()} {where}   {safe(software)}", columns, "", "  ")
+    able = sum(meeting.negotiation.agreed for meeting in meetings)
+    question = "Clients that can connect" if role == "server" else "Servers that it can reach"
+    out.write(f"{question}, with their default settings: {able} of {len(meetings)}\n")
+    groups: dict[tuple[bool, str], list[Default]] = {}
     for meeting in meetings:
-        name = f"{meeting.default.program} {meeting.default.release}"
-        yes = "yes" if meeting.negotiation.agreed else "no "
-        out.write(f"  {yes}  {name:<{wide}}  {safe(_result(meeting, role))}\n")
+        groups.setdefault((meeting.negotiation.agreed, _result(meeting, role)), []).append(meeting.default)
+    for (agreed, result), programs in sorted(groups.items(), key=lambda group: not group[0][0]):
+        _lines(out, _programs(programs), columns, "  yes  " if agreed else "  no   ", " " * 7)
+        _lines(out, safe(result if agreed else f"first obstacle: {result}"), columns, " " * 9, " " * 9)
     out.write("\n")
+
+
+def _lines(out: IO[str], text: str, columns: int, first: str, indent: str) -> None:
+    lines = wrap(text, columns, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+    out.write("".join(f"{line}\n" for line in lines))
+
+
+def _programs(programs: list["Default"]) -> str:
+    """Each program once, with all its releases."""
+    releases: dict[str, list[str]] = {}
+    for one in programs:
+        releases.setdefault(one.program, []).append(one.release)
+    return "; ".join(f"{program} {', '.join(those)}".strip() for program, those in releases.items())
 
 
 def _result(meeting: "Meeting", role: str) -> str:
@@ -97,9 +116,9 @@ def _result(meeting: "Meeting", role: str) -> str:
     slot: Slot = getattr(outcome, first)
     kind = next(words for key, words in _SLOTS.items() if first.startswith(key))
     asked = real_methods(slot.server_offer if role == "server" else slot.client_offer)
-    more = len(outcome.failed) - 1
-    rest = f" (and {more} more slot{'s' if more > 1 else ''})" if more else ""
-    return f"no common {kind}: it offers none of {_listed(asked)}{rest}"
+    kinds = {next(words for key, words in _SLOTS.items() if name.startswith(key)) for name in outcome.failed} - {kind}
+    rest = f"; no common {' and '.join(w for w in _SLOTS.values() if w in kinds)} either" if kinds else ""
+    return f"no common {kind}, it offers none of {_listed(asked)}{rest}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

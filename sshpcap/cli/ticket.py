@@ -106,7 +106,7 @@ def contents(
         originals=[(names[path], *_checksum(path)) for path in _files(captures)],
     )
     return {
-        "report.html": FORMATS["html"](shown, options).encode(),
+        "report.html": FORMATS["html"](shown, options._replace(every=True)).encode(),
         "report.md": FORMATS["markdown"](shown, options).encode(),
         "timeline.txt": plain.timeline(shown, every).encode(),
         "report.json": FORMATS["json"](shown, options).encode(),

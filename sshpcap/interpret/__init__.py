@@ -14,6 +14,7 @@ from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice, listen
 from sshpcap.interpret.timeline import timeline
 from sshpcap.interpret.words import address_text, say
 from sshpcap.model import (
+    Certificate,
     Close,
     Disconnect,
     Duration,
@@ -27,11 +28,13 @@ from sshpcap.model import (
     Stage,
     Timestamp,
     Unreadable,
+    Validity,
     Verdict,
     Who,
 )
 from sshpcap.ssh import host_keys, implementations, messages, numbers
 from sshpcap.ssh.fingerprints import known_hosts_line
+from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.hassh import hassh
 from sshpcap.ssh.known_types import known_types
 from sshpcap.ssh.wire import Malformed, printable
@@ -44,15 +47,21 @@ _UNJUDGED = Verdict(summary="", cause=None, confidence="low")
 
 
 def interpret(
-    recorder: Recorder, *, index: int, ports: frozenset[int], observed_until: int, ttls: Ttls | None = None
+    recorder: Recorder,
+    *,
+    index: int,
+    ports: frozenset[int],
+    observed_until: int,
+    ttls: Ttls | None = None,
+    groups: Groups | None = None,
 ) -> Session:
     """The session that a recording is, without findings and verdict.
 
     `ports` are those on which SSH is expected (a hint for the roles), `observed_until` is the time of the last frame
     captured of anything: it tells silence from the end of the capture. `ttls` are those of addresses in other
-    connections.
+    connections, `groups` judges those that a server sends.
     """
-    dialogue = listen(recorder, ports)
+    dialogue = listen(recorder, ports, groups or Groups())
     names = ("client", "server") if dialogue.client == 0 else ("server", "client")
     ending = attribute(recorder, names, observed_until, ttls)
     cover = transport.coverage(recorder, dialogue)
@@ -60,7 +69,7 @@ def interpret(
     stage = handshake.stage_until(reached, None)
     waiting = handshake.awaited(recorder, dialogue, ending, stage, observed_until)
     server_end = recorder.endpoints[1 - dialogue.client]
-    key = _host_key(dialogue.server_voice, (address_text(server_end.address), server_end.port))
+    key = _host_key(dialogue, (address_text(server_end.address), server_end.port))
     last_sent = (_last_sent(recorder, dialogue, 0, key), _last_sent(recorder, dialogue, 1, key))
     client, server = _party(recorder, dialogue, dialogue.client), _party(recorder, dialogue, 1 - dialogue.client)
     start, end = Timestamp(recorder.first_time), Timestamp(recorder.last_time)
@@ -179,7 +188,9 @@ def _identification(spoken: Spoken | None) -> Identification | None:
     )
 
 
-def _host_key(server: Voice, place: tuple[str, int]) -> HostKey | None:
+def _host_key(dialogue: Dialogue, place: tuple[str, int]) -> HostKey | None:
+    server = dialogue.server_voice
+    agreed = dialogue.negotiation.server_host_key_algorithm.chosen if dialogue.negotiation else None
     for spoken in server.spoken:
         blob = spoken.kex.get("K_S") if spoken.kex else None
         if not isinstance(blob, bytes) or spoken.kex is None:
@@ -189,6 +200,7 @@ def _host_key(server: Voice, place: tuple[str, int]) -> HostKey | None:
             return None
         # RFC 4432 and RFC 4462 send the signature, or none at all, in a message of its own.
         signature = next((s.kex["signature"] for s in server.spoken if s.kex and "signature" in s.kex), None)
+        signed = host_keys.signature_algorithm(signature) if isinstance(signature, bytes) else None
         return HostKey(
             type=key.type,
             bits=key.bits,
@@ -196,13 +208,27 @@ def _host_key(server: Voice, place: tuple[str, int]) -> HostKey | None:
             md5=key.md5,
             blob=blob,
             frame=spoken.frame,
-            signature_algorithm=host_keys.signature_algorithm(signature) if isinstance(signature, bytes) else None,
-            certificate=key.certificate,
+            signature_algorithm=signed,
+            signature_as_agreed=host_keys.signs_for(signed, agreed) if signed and agreed else None,
+            certificate=_at(spoken.time, key.certificate),
             sshfp=key.sshfp,
             known_hosts_line=known_hosts_line(*place, key.plain_type, key.plain) if key.plain else None,
             randomart=key.randomart,
         )
     return None
+
+
+def _at(moment: Timestamp, certificate: Certificate | None) -> Certificate | None:
+    """A certificate with what its times mean at the moment at which it was shown."""
+    if certificate is None:
+        return None
+    after, before = certificate.valid_after, certificate.valid_before
+    validity: Validity = "valid"
+    if after is not None and moment.ns < after.ns:
+        validity = "not yet valid"
+    elif before is not None and moment.ns >= before.ns:
+        validity = "expired"
+    return msgspec.structs.replace(certificate, when_shown=validity)
 
 
 def _close(dialogue: Dialogue, ending: Ending, stage: Stage) -> Close:

@@ -10,8 +10,11 @@ from typing import Final, NamedTuple
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
 from sshpcap.ssh import kex, messages, numbers, preamble, ssh1
 from sshpcap.ssh.cut import Cutter, State, Unit
+from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
+from sshpcap.ssh.implementations import recognise
+from sshpcap.ssh.messages import Fields
 from sshpcap.ssh.negotiate import negotiate
 from sshpcap.ssh.wire import Malformed, printable
 from sshpcap.tcp.recorder import Recorder
@@ -115,19 +118,24 @@ class Dialogue(NamedTuple):
         return self.voices[1 - self.client]
 
 
-def listen(recorder: Recorder, ports: frozenset[int]) -> Dialogue:
-    """Cut and parse both directions of a recording."""
+def listen(recorder: Recorder, ports: frozenset[int], groups: Groups) -> Dialogue:
+    """Cut and parse both directions of a recording; `groups` judges what a server sends for Diffie-Hellman."""
     voices = [_voice(recorder, direction) for direction in (0, 1)]
     client, roles_from = _roles(recorder, voices, ports)
     negotiation = None
     proposals = [voice.kexinit for voice in voices]
     mine, theirs = proposals[client], proposals[1 - client]
     if mine is not None and theirs is not None:
-        negotiation = negotiate(mine, theirs)
+        greeting = voices[1 - client].identification
+        line = greeting.identification if greeting else None
+        negotiation = negotiate(mine, theirs, recognise(line.software, line.comment) if line else (None, None))
     named = [
         Voice(
             voice.assembled,
-            tuple(_name_kex(voice.spoken, direction == client, negotiation, proposals[direction])),
+            tuple(
+                _about_group(spoken, groups)
+                for spoken in _name_kex(voice.spoken, direction == client, negotiation, proposals[direction])
+            ),
             *voice[2:],
         )
         for direction, voice in enumerate(voices)
@@ -247,8 +255,13 @@ def _name_kex(
     if negotiation is None and own is not None and own.first_kex_packet_follows:
         # The other side's proposal is missing: a packet behind ours can only be the guess.
         guess_pending = True
+    proposed = False
     for unit in spoken:
         parsed = unit.parsed
+        if parsed is not None and isinstance(parsed.value, KexInit):
+            yield _again(unit, parsed) if proposed else unit
+            proposed = True
+            continue
         if parsed is None or not numbers.KEX_FIRST <= parsed.number <= numbers.KEX_LAST:
             yield unit
             continue
@@ -260,13 +273,18 @@ def _name_kex(
             yield _read_kex(unit, parsed, family, sender)
 
 
+def _again(unit: Spoken, parsed: messages.Parsed) -> Spoken:
+    """A second proposal before NEWKEYS, which RFC 4253 §7.1 forbids; the first one counts here, as with OpenSSH."""
+    return unit._replace(parsed=parsed._replace(fields={**parsed.fields, "again": True}))
+
+
 def _read_kex(
     unit: Spoken, parsed: messages.Parsed, family: kex.Family | None, sender: str, *, guess: str | None = None
 ) -> Spoken:
     message = family.get(parsed.number) if family else None
     if message is None or message.sender not in (sender, "both"):
         return unit._replace(parsed=parsed._replace(known=False))
-    extra: dict[str, FieldValue] = {"guess": guess} if guess else {}
+    extra: Fields = {"guess": guess} if guess else {}
     if not unit.unit.complete:
         return unit._replace(parsed=parsed._replace(name=message.name, fields=extra, known=True))
     fields = kex.parse_kex(unit.octets, message)
@@ -275,6 +293,20 @@ def _read_kex(
     shown = {**extra, **dict(_shown(name, value, message) for name, value in fields.items())}
     named = messages.Parsed(parsed.number, message.name, shown, parsed.value, True)
     return Spoken(*unit[:7], named, fields, unit.malformed)
+
+
+def _about_group(spoken: Spoken, groups: Groups) -> Spoken:
+    """The message with a group, and what there is to say of that group."""
+    p, g = (spoken.kex.get(name) if spoken.kex else None for name in ("p", "g"))
+    if not isinstance(p, int) or not isinstance(g, int) or spoken.parsed is None:
+        return spoken
+    group = groups.judge(p)
+    fields: Fields = {**spoken.parsed.fields, "modulus": group.modulus}
+    if group.name is not None:
+        fields["group"] = group.name
+    if not 1 < g < p - 1:
+        fields["generator"] = "none"
+    return spoken._replace(parsed=spoken.parsed._replace(fields=fields))
 
 
 def _shown(name: str, value: bytes | int | str, message: kex.KexMessage) -> tuple[str, FieldValue]:

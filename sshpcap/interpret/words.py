@@ -4,6 +4,8 @@ from sshpcap import limits
 from sshpcap.interpret.dialogue import Spoken
 from sshpcap.model import HostKey
 from sshpcap.ssh import implementations, numbers
+from sshpcap.ssh.groups import SOUND_BITS
+from sshpcap.ssh.messages import Fields
 from sshpcap.ssh.wire import printable
 
 _PREAMBLE = 100
@@ -60,7 +62,8 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         return _ssh1(name, fields)
     if number == numbers.KEXINIT:
         more = ", and a guessed key exchange packet follows" if fields.get("first_kex_packet_follows") else ""
-        return f"proposes algorithms ({name}, {octets}){more}"
+        again = " again, which it must not before encryption" if fields.get("again") else ""
+        return f"proposes algorithms{again} ({name}, {octets}){more}"
     if number == numbers.NEWKEYS:
         return f"switches to encryption ({name})"
     if number == numbers.DISCONNECT:
@@ -82,7 +85,7 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
     if "GEX_REQUEST" in name or name == "SSH_MSG_KEXGSS_GROUPREQ":
         return f"asks for a Diffie-Hellman group of {_sizes(fields)} ({name})"
     if "GEX_GROUP" in name or name == "SSH_MSG_KEXGSS_GROUP":
-        return f"offers a group of {fields.get('p_bits')} bits ({name})"
+        return f"offers a group of {fields.get('p_bits')} bits{_doubts(fields)} ({name})"
     if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and spoken.kex is not None:
         return f"sends its part of the key exchange ({name}, {octets})"
     if number == numbers.IGNORE:
@@ -94,13 +97,26 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
     return f"sends {name} ({octets})"
 
 
-def _sizes(fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
+def _sizes(fields: Fields) -> str:
     if "min" in fields:
         return f"{fields['min']} to {fields['max']} bits, best {fields['n']}"
     return f"{fields.get('n')} bits"
 
 
-def _ssh1(name: str, fields: dict[str, str | int | bool | tuple[str, ...]]) -> str:
+def _doubts(fields: Fields) -> str:
+    """What there is to say of a group besides its size."""
+    bits, modulus = fields.get("p_bits"), fields.get("modulus")
+    said = [str(fields["group"])] if "group" in fields else []
+    if modulus in ("not prime", "prime, but no safe prime"):
+        said.append(f"weak: its modulus is {modulus}")
+    elif isinstance(bits, int) and bits < SOUND_BITS:
+        said.append(f"weak: fewer than {SOUND_BITS}")
+    if "generator" in fields:
+        said.append("weak: its generator generates nothing")
+    return "".join(f", {words}" for words in said)
+
+
+def _ssh1(name: str, fields: Fields) -> str:
     if "host_key_bits" in fields:
         return (
             f"shows its host key of {fields['host_key_bits']} bits {fields['host_key_md5']} and a server key of"

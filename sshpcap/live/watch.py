@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
-from sshpcap.analyzer import Analyzer, Pair
+from sshpcap.analyzer import Analyzer
 from sshpcap.connection import Connection
 from sshpcap.frames import FIN, RST, SYN, FrameBlock, IcmpError, Segment
 from sshpcap.model import Session
+from sshpcap.net.strangers import Pair
 from sshpcap.net.triage import Muted
 
 Reason = Literal["closed", "idle", "evicted", "end"]
@@ -306,6 +307,7 @@ class Watch(Analyzer):
             self.held_bytes -= cost
             self._waiting_bytes -= cost
             at_most -= 1
+            self._teller.get_to_know((connection,))
             session = self._session(connection)
             if session is not None:
                 yield Change(session, reason, frames, self._observed_until)

@@ -5,7 +5,10 @@ of ours but `times`. Text that came from the wire stands here already made print
 beside it. Who uses a value imports it from here; which file of this room it is in is its own affair.
 """
 
+from sshpcap.model.agreement import Blocked as Blocked
 from sshpcap.model.agreement import Certificate as Certificate
+from sshpcap.model.agreement import Grade as Grade
+from sshpcap.model.agreement import Graded as Graded
 from sshpcap.model.agreement import Guess as Guess
 from sshpcap.model.agreement import HostKey as HostKey
 from sshpcap.model.agreement import KnownEntry as KnownEntry
@@ -15,6 +18,7 @@ from sshpcap.model.agreement import Negotiation as Negotiation
 from sshpcap.model.agreement import ShownKey as ShownKey
 from sshpcap.model.agreement import Slot as Slot
 from sshpcap.model.agreement import Terrapin as Terrapin
+from sshpcap.model.agreement import Validity as Validity
 from sshpcap.model.authentication import AfterLogin as AfterLogin
 from sshpcap.model.authentication import Authentication as Authentication
 from sshpcap.model.authentication import Exchange as Exchange
@@ -35,6 +39,7 @@ from sshpcap.model.base import Value as Value
 from sshpcap.model.base import Who as Who
 from sshpcap.model.capture import Capture as Capture
 from sshpcap.model.capture import Interface as Interface
+from sshpcap.model.finding import TEXTS_OF as TEXTS_OF
 from sshpcap.model.finding import Finding as Finding
 from sshpcap.model.finding import Remedy as Remedy
 from sshpcap.model.finding import Verdict as Verdict

@@ -5,6 +5,24 @@ from typing import Literal
 from sshpcap.model.base import Value, Who
 from sshpcap.times import Timestamp
 
+Grade = Literal["post-quantum", "good", "legacy", "weak", "broken"]
+
+
+class Blocked(Value, frozen=True):
+    """Names that a client would rather have had, and what stood against them."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
+class Graded(Value, frozen=True):
+    """A name on offer that is not good."""
+
+    name: str
+    grade: Grade
+    concern: str
+    """Why, with the reference."""
+
 
 class Slot(Value, frozen=True):
     """The result of one slot of the negotiation."""
@@ -15,10 +33,14 @@ class Slot(Value, frozen=True):
     reason: str
     passed_over: tuple[str, ...] = ()
     """What the client would rather have had, and the server does not have, in the client's order."""
-    grade: Literal["post-quantum", "good", "legacy", "weak", "broken"] | None = None
+    grade: Grade | None = None
     """How safe what was chosen is; None where nothing was, or it is not known here."""
     concern: str | None = None
     """What speaks against it, with the reference; None where nothing does."""
+    blocked: tuple[Blocked, ...] = ()
+    """Why: `passed_over` by reason; where nothing was chosen, all that the client offers."""
+    doubtful: tuple[Graded, ...] = ()
+    """Names in either offer that are not good, the worst first."""
 
 
 class Guess(Value, frozen=True):
@@ -59,6 +81,9 @@ class Negotiation(Value, frozen=True):
     """None where the two do not agree."""
 
 
+Validity = Literal["valid", "not yet valid", "expired"]
+
+
 class Certificate(Value, frozen=True):
     """The readable part of an OpenSSH certificate (PROTOCOL.certkeys)."""
 
@@ -74,6 +99,9 @@ class Certificate(Value, frozen=True):
     ca_sha256: str
     critical_options: tuple[str, ...] = ()
     """Their names; a client that does not know one must refuse the certificate."""
+    ca_bits: int | None = None
+    when_shown: Validity = "valid"
+    """Its times held against the capture's clock."""
 
 
 KnownStatus = Literal[
@@ -138,6 +166,8 @@ class HostKey(Value, frozen=True):
     frame: int
     signature_algorithm: str | None
     """Algorithm named in the signature the server made with it."""
+    signature_as_agreed: bool | None = None
+    """Whether that is what was agreed on; None where the capture does not show both."""
     certificate: Certificate | None = None
     sshfp: tuple[str, ...] = ()
     """Records for DNS, as `ssh-keygen -r` prints them (RFC 4255); of a certificate: those of the plain key in it."""

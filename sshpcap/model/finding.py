@@ -1,6 +1,7 @@
 """Diagnoses: what happened, how that is known, what to do."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from sshpcap.model.base import Confidence, Evidence, Severity, Value
 
@@ -31,6 +32,24 @@ class Finding(Value, frozen=True):
     causes: tuple[str, ...] = ()
     """Most likely first."""
     remedies: tuple[Remedy, ...] = ()
+
+
+TEXTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "OpenSSH": ("openssh", "sshd"),
+    "OpenSSH for Windows": ("openssh", "sshd"),
+    "PuTTY": ("putty",),
+    "WinSCP": ("putty",),
+    "FileZilla": ("putty",),
+    "Dropbear": ("dropbear",),
+    "paramiko": ("paramiko",),
+    "AsyncSSH": ("asyncssh",),
+    "libssh2": ("libssh2", "curl"),
+    "libssh": ("libssh",),
+    "JSch": ("jsch",),
+    "Go x/crypto/ssh": ("go",),
+    "ssh2 (Node.js)": ("node",),
+}
+"""Implementation → the first words of those names in `expected_messages` that are its own."""
 
 
 class Verdict(Value, frozen=True):

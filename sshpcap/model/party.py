@@ -56,7 +56,10 @@ class KnownTypes(Value, frozen=True):
     """What the order of a client's host key algorithms tells about the keys that it knows for this server."""
 
     types: tuple[str, ...]
-    """Types of keys that it seems to know: rsa, ecdsa, ed25519; empty for none, or the one that comes first anyway."""
+    """Types of keys that it seems to know: rsa, ecdsa, ed25519, ed448, dsa.
+
+    Empty for none, or the one that comes first anyway.
+    """
     confidence: Confidence
     reason: str
 
@@ -94,4 +97,4 @@ class Party(Value, frozen=True):
     """The side announces RFC 8308 extensions (ext-info-c/-s)."""
     unreadable: Unreadable | None = None
     known_types: KnownTypes | None = None
-    """Of an OpenSSH client: what its proposal tells about the host keys that it knows."""
+    """Of OpenSSH's client, PuTTY and AsyncSSH: what the proposal tells about the host keys that it knows."""

@@ -7,7 +7,7 @@ cannot is counted here and never becomes an object. Must not know: connections.
 Fields are loaded with stride-1 views of 16- and 32-bit words: one gather a field, at any octet offset.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Final, NamedTuple, cast
 
@@ -234,7 +234,7 @@ def _network_layer(block: FrameBlock, words: _Words) -> tuple[Int64s, Int64s]:
 def _untag(words: _Words, rows: Int64s, ethertype: Int64s, network: Int64s, end: Int64s) -> None:
     """Step over up to two 802.1Q/802.1ad tags; what has more, or is too short behind them, goes the slow way."""
     for _ in range(2):
-        rows = rows[np.isin(ethertype[rows], tuple(VLAN_TAGS))]
+        rows = rows[_among(ethertype[rows], VLAN_TAGS)]
         rows = rows[network[rows] + 24 <= end[rows]]
         if not len(rows):
             return
@@ -270,6 +270,8 @@ def _ipv4(
 def _ipv6(
     words: _Words, rows: Int64s, network: Int64s, end: Int64s, protocols: dict[str, int]
 ) -> tuple[_Candidates, Int64s]:
+    if not len(rows):
+        return (rows, rows, rows), rows
     at = network[rows]
     whole = end[rows] >= at + 60
     short, rows, at = rows[~whole], rows[whole], at[whole]
@@ -277,7 +279,7 @@ def _ipv6(
     protocol = np.where(plain, words.octets[at + 6], -1)
     length = words.at16(at + 4)
     tcp = (protocol == _TCP) & (length >= 20)
-    known = np.isin(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
+    known = _among(protocol, (_TCP, _ICMP6, *_EXTENSIONS))
     skip = plain & ~known & ~_tunnelled(words, protocol, at + 40, end[rows])
     _count(protocols, protocol[skip])
     skip |= _no_errors(words, (protocol == _ICMP6) & (length >= 8), at + 40, ICMP6_ERRORS, protocols)
@@ -298,11 +300,18 @@ def _no_errors(words: _Words, icmp: Mask, at: Int64s, errors: frozenset[int], pr
 
 def _tunnelled(words: _Words, protocol: Int64s, at: Int64s, end: Int64s) -> Mask:
     """What may carry another IP packet: tunnels over IP, and over UDP by their ports."""
-    inside = np.isin(protocol, tuple(BY_PROTOCOL))
+    inside = _among(protocol, BY_PROTOCOL)
     udp = np.flatnonzero((protocol == _UDP) & (at + 8 <= end))
-    ports = tuple(BY_UDP_PORT)
-    inside[udp] = np.isin(words.at16(at[udp]), ports) | np.isin(words.at16(at[udp] + 2), ports)
+    inside[udp] = _among(words.at16(at[udp]), BY_UDP_PORT) | _among(words.at16(at[udp] + 2), BY_UDP_PORT)
     return inside
+
+
+def _among(numbers: Int64s, few: Collection[int]) -> Mask:
+    """Which numbers are some of a few: what np.isin says, without its preparations."""
+    found = np.zeros(len(numbers), dtype=np.bool_)
+    for one in few:
+        found |= numbers == one
+    return found
 
 
 def _count(protocols: dict[str, int], skipped: Int64s) -> None:

@@ -38,8 +38,8 @@ class Neighbours:
     """Counts questions, and forgets those that were answered."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[bytes, bytes], tuple[int, int]] = {}
-        """First frame and count, by asker and target."""
+        self._asked: dict[bytes, tuple[int, int]] = {}
+        """First frame and count, by asker and target, one behind the other."""
         self._there: set[bytes] = set()
 
     def arp(self, frame: int, octets: bytes) -> None:
@@ -53,26 +53,23 @@ class Neighbours:
             self._answered(sender)
         elif operation == _REQUEST and sender not in (target, bytes(4)):
             # Whoever asks for itself announces itself; 0.0.0.0 looks whether an address is free (RFC 5227).
-            self._question(frame, sender, target)
+            self._question(frame, sender + target)
 
     def arp_rows(self, numbers: Int64s, octets: Bytes, at: Int64s) -> None:
         """Take in many ARP messages, whole ones: what `arp` does with each."""
-        rows = octets[at[:, None] + np.arange(ARP_BYTES)]
-        heads, places = np.ascontiguousarray(rows[:, :8]).view(">u4"), np.array((*range(14, 18), *range(24, 28)))
-        plain = (heads[:, 0] & 0xFFFF == _IPV4) & (heads[:, 1] >> 16 == _SIZES)
-        operation = heads[:, 1] & 0xFFFF
-        ends = np.ascontiguousarray(rows[:, places]).view(">u4")  # sender and target
-        for host in dict.fromkeys(ends[plain & (operation == _REPLY), 0].tolist()):
+        if not len(at):
+            return
+        words = np.ndarray((len(octets) - 3,), dtype=">u4", buffer=octets.data, strides=(1,))
+        kinds, sender, target = words[at + 4].astype(np.int64), words[at + 14], words[at + 24]
+        plain = (words[at] & 0xFFFF == _IPV4) & (kinds >> 16 == _SIZES)
+        operation = kinds & 0xFFFF
+        for host in dict.fromkeys(sender[plain & (operation == _REPLY)].tolist()):
             self._answered(host.to_bytes(4, "big"))
-        asks = plain & (operation == _REQUEST) & (ends[:, 0] != ends[:, 1]) & (ends[:, 0] != 0)
-        pairs = np.ascontiguousarray(ends[asks]).view(">u8").ravel().tolist()
-        first: dict[int, int] = {}
-        for pair, number in zip(pairs, numbers[asks].tolist(), strict=True):
-            first.setdefault(pair, number)
-        times = Counter(pairs)
-        for pair, number in first.items():
-            both = pair.to_bytes(8, "big")
-            self._question(number, both[:4], both[4:], times[pair])
+        asks = np.flatnonzero(plain & (operation == _REQUEST) & (sender != target) & (sender != 0))
+        pairs: list[bytes] = np.stack((sender[asks], target[asks]), axis=1).astype(">u4").view("V8").ravel().tolist()
+        first = dict(zip(reversed(pairs), reversed(numbers[asks].tolist()), strict=True))
+        for pair, times in Counter(pairs).items():
+            self._question(first[pair], pair, times)
 
     def icmp6(self, frame: int, source: bytes, body: bytes) -> None:
         """Take in an ICMPv6 message."""
@@ -81,13 +78,12 @@ class Neighbours:
         if body[0] == _ADVERTISEMENT:
             self._answered(body[8:24])
         elif body[0] == _SOLICITATION and any(source):
-            self._question(frame, source, body[8:24])
+            self._question(frame, source + body[8:24])
 
-    def _question(self, frame: int, asker: bytes, target: bytes, times: int = 1) -> None:
-        key = (asker, target)
-        first, count = self._asked.get(key, (frame, 0))
+    def _question(self, frame: int, pair: bytes, times: int = 1) -> None:
+        first, count = self._asked.get(pair, (frame, 0))
         if count or len(self._asked) < limits.MAX_NEIGHBOURS:
-            self._asked[key] = (first, count + times)
+            self._asked[pair] = (first, count + times)
 
     def _answered(self, host: bytes) -> None:
         if len(self._there) < limits.MAX_NEIGHBOURS:
@@ -96,8 +92,8 @@ class Neighbours:
     def unanswered(self) -> list[Unanswered]:
         """Who was asked for three times or more and never answered: the most asked for first."""
         found = [
-            Unanswered(asker, target, first, count)
-            for (asker, target), (first, count) in self._asked.items()
-            if count >= ENOUGH and target not in self._there
+            Unanswered(pair[: len(pair) // 2], target, first, count)
+            for pair, (first, count) in self._asked.items()
+            if count >= ENOUGH and (target := pair[len(pair) // 2 :]) not in self._there
         ]
         return sorted(found, key=lambda one: (-one.times, one.frame))

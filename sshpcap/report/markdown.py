@@ -11,8 +11,10 @@ from typing import Final
 
 from sshpcap.model import Report
 from sshpcap.report.checklist import Section
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Offered, SlotRow
 from sshpcap.report.plain import ascii_text, ladder_lines
-from sshpcap.report.view import Detail, Options, SlotRow, Told, View, safe, view
+from sshpcap.report.view import Detail, Options, Told, View, safe, view
 
 # A word of letters, or a number: no sign that any dialect of Markdown, or a tracker, reads as something.
 _HARMLESS: Final = re.compile(r"""[("']*(?:[A-Za-z]+(?:['/-][a-z]+)*|\d+(?:[.,]\d+)*|µs)(?:'s)?[)"',.;:!?]*""")
@@ -131,6 +133,8 @@ def _detail(detail: Detail, shown: View, options: Options) -> Iterable[str]:
     yield from _folded("Facts", _table(("fact", "value"), facts))
     if detail.slots:
         yield from _folded("Negotiation", _negotiation(detail.slots))
+    if detail.key:
+        yield from _folded("Host key", _key(detail.key))
     if detail.reasoning:
         yield from _folded("Who closed it", [f"- {prose(sentence)}" for sentence in detail.reasoning])
     for told in detail.findings:
@@ -157,11 +161,31 @@ def _negotiation(slots: tuple[SlotRow, ...]) -> Iterable[str]:
         if not (slot.client_offer or slot.server_offer):
             continue
         yield ""
-        yield from _table((f"{slot.name}: the client offers", "the server offers"), [
-            tuple(code(offer[place], cell=True) if place < len(offer) else ""
-                  for offer in (slot.client_offer, slot.server_offer))
-            for place in range(max(len(slot.client_offer), len(slot.server_offer)))
-        ])  # fmt: skip
+        if slot.every:
+            yield from (f"- {slot.label}: {prose(names)} ({prose(why)})" for names, why in slot.every)
+            yield ""
+        yield from _table((f"{slot.name}: the client offers", "the server offers"),
+                          [tuple(map(_offered, pair)) for pair in slot.pairs])  # fmt: skip
+        if slot.left_out:
+            yield ""
+            yield f"… and {slot.left_out:,} more"
+
+
+def _offered(one: Offered | None) -> str:
+    """A name of an offer with what became of it; the chosen one stands out."""
+    if one is None:
+        return ""
+    name = code(one.name, cell=True)
+    grade = f" ({one.grade})" if one.grade else ""
+    return f"**{name}**{grade}, chosen" if one.fate == "chosen" else f"{name}{grade}"
+
+
+def _key(parts: tuple[KeyPart, ...]) -> Iterable[str]:
+    for part in parts:
+        yield f"{part.name}:"
+        yield ""
+        yield from fenced(part.lines)
+        yield ""
 
 
 def _actions(told: Told) -> Iterable[str]:

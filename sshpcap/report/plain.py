@@ -6,7 +6,9 @@ from typing import Final
 
 from sshpcap.model import Report
 from sshpcap.report import ladder
-from sshpcap.report.view import Detail, Options, SlotRow, Told, View, prompt, safe, view
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Offered, SlotRow
+from sshpcap.report.view import Detail, Options, Told, View, prompt, safe, view
 
 _WORDS: Final = {"µs": "us", "→": "->", "…": "...", "–": "-", "—": "-", "§": "section ", "≥": ">=", "“": '"', "”": '"'}
 
@@ -96,7 +98,9 @@ def _detail(detail: Detail, shown: View, width: int) -> Iterable[str]:
     if detail.slots:
         yield from _heading("Negotiation", width)
         for slot in detail.slots:
-            yield from _slot(slot, width)
+            yield from _slot(slot, detail.verbose, width)
+    if detail.verbose and detail.key:
+        yield from _key(detail.key, width)
     yield from _heading("Timeline", width)
     yield from _ladder(detail, shown, width)
     if detail.reasoning:
@@ -117,11 +121,33 @@ def _ladder(detail: Detail, shown: View, width: int) -> list[str]:
     return ladder_lines(detail, shown, width)
 
 
-def _slot(slot: SlotRow, width: int) -> Iterable[str]:
+def _slot(slot: SlotRow, verbose: bool, width: int) -> Iterable[str]:
     yield from _item(f"{slot.result} ({slot.reason})", f"{slot.name}:", width)
+    for names, why in slot.every if verbose else slot.blocked:
+        yield from _item(f"{names} ({why})", f"{slot.label}:", width, indent="    ")
     for whose, offer in (("client", slot.client_offer), ("server", slot.server_offer)):
-        if slot.client_offer or slot.server_offer:
-            yield from _item(", ".join(offer) or "nothing", f"the {whose} offers:", width, indent="    ")
+        if slot.failed or (verbose and slot.client_offer):
+            names = ", ".join(map(_offered, offer)) or "nothing"
+            yield from _item(names, f"the {whose} offers:", width, indent="    ")
+    if slot.left_out and (slot.failed or verbose):
+        yield f"    ... and {slot.left_out:,} more"
+
+
+def _offered(one: Offered) -> str:
+    """A name with what became of it."""
+    words = ", ".join(word for word in ("chosen" if one.fate == "chosen" else "", one.grade) if word)
+    return f"{one.name} [{words}]" if words else one.name
+
+
+def _key(parts: tuple[KeyPart, ...], width: int) -> Iterable[str]:
+    """What is to be copied has a line of its own, whatever the width."""
+    yield from _heading("Host key", width)
+    for part in parts:
+        if part.whole:
+            yield f"  {part.name}:"
+            yield from (f"    {line}" for line in part.lines)
+        else:
+            yield from _item(part.lines[0], f"{part.name}:", width)
 
 
 def _finding(told: Told, width: int) -> Iterable[str]:

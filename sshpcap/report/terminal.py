@@ -3,6 +3,7 @@
 Markup is off for everything: text is put into `Text` objects after `view.safe`, and styles come from here alone.
 """
 
+from collections.abc import Iterable
 from io import StringIO
 from typing import Final
 
@@ -17,10 +18,12 @@ from rich.text import Text
 from sshpcap.model import Report, Session
 from sshpcap.report import ladder
 from sshpcap.report.clock import Clock
+from sshpcap.report.host_key import KeyPart
+from sshpcap.report.negotiated import Fate, Offered, SlotRow, Tone
 from sshpcap.report.plain import ascii_text
 from sshpcap.report.quality import quality
 from sshpcap.report.summary import Group
-from sshpcap.report.view import Detail, Options, SlotRow, Told, Tone, View, one, prompt, safe, view
+from sshpcap.report.view import Detail, Options, Told, View, one, prompt, safe, view
 
 STYLES: Final[dict[Tone, str]] = {"good": "green", "bad": "bold red", "warn": "yellow", "plain": "", "faint": "dim"}
 _EXPLAIN: Final = "sshpcap explain"
@@ -52,7 +55,7 @@ def _draw(what: View | Lines, *, width: int | None, color: bool, encoding: str) 
     if isinstance(what, View):
         show(console, what)
     else:
-        console.print(what)
+        console.print(what, crop=False)
     # rich fills lines with spaces; in a ticket or a diff they only disturb.
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
@@ -109,7 +112,7 @@ def show(console: Console, shown: View) -> None:
         console.print(_text(f"… and {shown.rows_left_out:,} more connections (--format json has all)", "dim"))
     for detail in shown.details:
         console.print()
-        console.print(_detail(detail, shown.clock))
+        console.print(_detail(detail, shown.clock), crop=False)
     if shown.details_left_out:
         console.print()
         console.print(_text(f"… and {shown.details_left_out:,} more to be told: --connection N shows one", "dim"))
@@ -148,7 +151,9 @@ def _detail(detail: Detail, clock: Clock) -> RenderableType:
         _named(detail.facts),
     ]
     if detail.slots:
-        parts += [_heading("Negotiation"), _negotiation(detail.slots)]
+        parts += [_heading("Negotiation"), _Negotiation(detail)]
+    if detail.verbose and detail.key:
+        parts += _key(detail.key)
     parts += [_heading("Timeline"), _Ladder(detail, clock)]
     if detail.reasoning:
         parts += [_heading("Who closed it")]
@@ -179,27 +184,79 @@ def _named(facts: tuple[tuple[str, str], ...]) -> Table:
     return table
 
 
-def _negotiation(slots: tuple[SlotRow, ...]) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", style="dim", ratio=1)
-    offers: list[RenderableType] = []
-    for slot in slots:
-        table.add_row(_text(slot.name), _text(slot.result, STYLES[slot.tone]), _text(slot.reason))
-        if slot.client_offer or slot.server_offer:
-            offers.append(_offers(slot))
-    return Padding(Lines(table, *offers), (0, 0, 0, 2))
+class _Negotiation:
+    """A line for each slot where that fits, and below it what the client would rather have had."""
+
+    def __init__(self, detail: Detail) -> None:
+        self._detail = detail
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        slots = self._detail.slots
+        room = options.max_width - max(len(slot.name) for slot in slots) - 4
+        aligned = max(len(slot.result) for slot in slots if len(slot.result) <= _USUAL_NAME or slot.failed)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for slot in slots:
+            table.add_row(_text(slot.name), _result(slot, room, aligned))
+            for names, why in slot.every if self._detail.verbose else slot.blocked:
+                table.add_row(_text(""), _text(f"{slot.label}: {names} ({why})", "dim"))
+        yield Padding(table, (0, 0, 0, 2))
+        shown = [slot for slot in slots if slot.failed or (self._detail.verbose and slot.client_offer)]
+        signs = _ASCII_SIGNS if options.ascii_only else _SIGNS
+        for slot in shown:
+            yield Padding(_offers(slot, signs), (1, 0, 0, 2))
+        if any(one.fate for slot in shown for one in slot.client_offer):
+            meaning = ", ".join(f"{sign} {fate}" for fate, sign in signs.items() if fate)
+            yield Padding(_text(meaning, "dim"), (1, 0, 0, 2))
 
 
-def _offers(slot: SlotRow) -> RenderableType:
+_SIGNS: Final[dict[Fate, str]] = {"chosen": "✓", "passed over": "✗", "": " "}
+_ASCII_SIGNS: Final[dict[Fate, str]] = {"chosen": "*", "passed over": "x", "": " "}
+_USUAL_NAME: Final = 36
+"""Longest name of an algorithm that reasons are aligned behind."""
+
+
+def _result(slot: SlotRow, room: int, aligned: int) -> Text:
+    """The result with the reason behind it, or below it where that is too long."""
+    text = _text(slot.result, STYLES[slot.tone])
+    size = len(text.plain)
+    behind = max(aligned, size) - size + 2
+    if size + 2 + len(slot.reason) > room:
+        text.append("\n")
+    else:
+        text.append(" " * (behind if size + behind + len(slot.reason) <= room else 2))
+    return text.append_text(_text(slot.reason, "dim"))
+
+
+def _offers(slot: SlotRow, signs: dict[Fate, str]) -> RenderableType:
     table = Table(padding=(0, 2, 0, 0), pad_edge=False, box=None, header_style="dim")
     table.add_column(f"{slot.name}: the client offers", overflow="fold")
     table.add_column("the server offers", overflow="fold")
-    for place in range(max(len(slot.client_offer), len(slot.server_offer))):
-        pair = [offer[place] if place < len(offer) else "" for offer in (slot.client_offer, slot.server_offer)]
-        table.add_row(_text(pair[0]), _text(pair[1]))
-    return Padding(table, (1, 0, 0, 0))
+    marked = any(one.fate for one in slot.client_offer)
+    for pair in slot.pairs:
+        table.add_row(*(_offered(one, signs if marked else {}) for one in pair))
+    if slot.left_out:
+        table.add_row(_text(f"… and {slot.left_out:,} more"), _text(""))
+    return table
+
+
+def _offered(one: Offered | None, signs: dict[Fate, str]) -> Text:
+    if one is None:
+        return _text("")
+    sign = f"{signs[one.fate]} " if signs else ""
+    text = _text(f"{sign}{one.name}", "green" if one.fate == "chosen" else "")
+    return text.append_text(_text(f" ({one.grade})", "yellow")) if one.grade else text
+
+
+def _key(parts: tuple[KeyPart, ...]) -> Iterable[RenderableType]:
+    """The host key in every form; what is to be copied has a line of its own, whatever the width."""
+    yield _heading("Host key")
+    yield _named(tuple((part.name, part.lines[0]) for part in parts if not part.whole))
+    for part in parts:
+        if part.whole:
+            yield _text(part.name, "dim")
+            yield from (Text(f"  {safe(line)}", no_wrap=True, overflow="ignore") for line in part.lines)
 
 
 class _Ladder:

@@ -6,16 +6,16 @@ A format decides how things look; what is said, in which order and with which nu
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from sshpcap import limits
-from sshpcap.model import Authentication, Finding, Negotiation, Party, Remedy, Report, Session, Slot, TimelineEntry
+from sshpcap.model import TEXTS_OF, Authentication, Finding, Negotiation, Party, Remedy, Report, Session, TimelineEntry
 from sshpcap.report.clock import Clock, TimeMode
 from sshpcap.report.heading import capture_line, client_said, nothing, notice_line, notices
+from sshpcap.report.host_key import KeyPart, certificate_fact, key_fact, key_parts
 from sshpcap.report.ladder import Step, awaited_words, steps
+from sshpcap.report.negotiated import SlotRow, Tone, slot_rows
 from sshpcap.report.summary import Group, groups
-
-Tone = Literal["good", "bad", "warn", "plain", "faint"]
 
 _OUTCOME_TONES: Final[dict[str, Tone]] = {
     "encrypted": "good",
@@ -26,14 +26,6 @@ _OUTCOME_TONES: Final[dict[str, Tone]] = {
     "incomplete": "warn",
 }
 _OUTCOME_WORDS: Final = {"not_ssh": "not SSH"}
-_SLOT_WORDS: Final = {
-    "kex_algorithm": "key exchange",
-    "server_host_key_algorithm": "host key",
-    "encryption": "cipher",
-    "mac": "MAC",
-    "compression": "compression",
-}
-_DIRECTIONS: Final = {"client_to_server": "client to server", "server_to_client": "server to client"}
 
 
 class Options(NamedTuple):
@@ -41,6 +33,8 @@ class Options(NamedTuple):
 
     connections: frozenset[int] = frozenset()
     """Tell these in full, failed or not."""
+    every: bool = False
+    """Tell all connections in full, failures first: for a form in which nobody has to read what he does not open."""
     failures: bool = False
     """Leave out what went well."""
     hosts: frozenset[str] = frozenset()
@@ -53,6 +47,8 @@ class Options(NamedTuple):
     """Columns, for formats that are made of lines."""
     summary: bool = False
     """Groups by cause instead of connections."""
+    verbose: bool = False
+    """Also what few need: whole offers, the host key in every form."""
     minor: Mapping[int, tuple[TimelineEntry, ...]] = MappingProxyType({})
     """Rows for frames that the timelines leave out, by connection: what `--verbose` adds."""
 
@@ -67,18 +63,6 @@ class Row(NamedTuple):
     outcome: str
     why: str
     tone: Tone
-
-
-class SlotRow(NamedTuple):
-    """A slot of the negotiation."""
-
-    name: str
-    result: str
-    reason: str
-    tone: Tone
-    client_offer: tuple[str, ...]
-    server_offer: tuple[str, ...]
-    """Offers are filled only where there was no match."""
 
 
 class Told(NamedTuple):
@@ -102,6 +86,9 @@ class Detail(NamedTuple):
     verdict: str
     facts: tuple[tuple[str, str], ...]
     slots: tuple[SlotRow, ...]
+    key: tuple[KeyPart, ...]
+    verbose: bool
+    """Formats that cannot fold show the offers of slots that agreed, and `key`, only then."""
     steps: tuple[Step, ...]
     reasoning: tuple[str, ...]
     findings: tuple[Told, ...]
@@ -145,10 +132,11 @@ def view(report: Report, options: Options | None = None) -> View:
 
 
 def told_in_full(report: Report, options: Options) -> tuple[Session, ...]:
-    """The connections that are told in full, failures first: those asked for, or those that did not go well."""
+    """The connections that are told in full, failures first: those asked for, the only one, or those that did not go
+    well."""
     rows = sorted(select(report.sessions, options), key=lambda s: (_order(s), s.index))
-    wanted = [s for s in rows if (s.index in options.connections if options.connections else _order(s) < 2)]
-    return tuple(s for s in wanted if s.index not in options.told)
+    everything = options.every or options.connections or len(rows) == 1
+    return tuple(s for s in rows if (everything or _order(s) < 2) and s.index not in options.told)
 
 
 def _header(report: Report, clock: Clock) -> Iterable[str]:
@@ -233,7 +221,9 @@ def _detail(session: Session, options: Options) -> Detail:
         tone=_tone(session),
         verdict=session.verdict.summary,
         facts=tuple(_facts(session)),
-        slots=_slots(session.negotiation),
+        slots=slot_rows(session.negotiation),
+        key=key_parts(session.host_key),
+        verbose=options.verbose,
         steps=steps(session, Clock(options.time), options.minor.get(session.index, ())),
         reasoning=session.close.reasoning,
         findings=tuple(Told(f, _printed(session, f), _by_side(f)) for f in session.findings),
@@ -262,32 +252,20 @@ _ABOUT_WAITING: Final = (
     "closed-during-handshake",
     "incomplete-capture",
 )
-_PRINTS: Final = {
-    "OpenSSH": ("openssh",),
-    "OpenSSH for Windows": ("openssh",),
-    "PuTTY": ("putty",),
-    "WinSCP": ("putty",),
-    "FileZilla": ("putty",),
-    "Dropbear": ("dropbear",),
-    "paramiko": ("paramiko",),
-    "AsyncSSH": ("asyncssh",),
-    "JSch": ("jsch",),
-    "Go x/crypto/ssh": ("go",),
-    "libssh": ("libssh",),
-    "libssh2": ("libssh2", "curl"),
-    "ssh2 (Node.js)": ("node_ssh2",),
-}
 
 
 def _printed(session: Session, finding: Finding) -> tuple[tuple[str, str], ...]:
-    """The messages of the client's program and of sshd; those of all programs where the client's is not known."""
-    client = session.client.identification
-    known = _PRINTS.get(client.implementation or "") if client else None
+    """The messages of the client's program and what the server logs; those of all programs where one is not known."""
+    client, server = (_texts_of(party) for party in (session.client, session.server))
     return tuple(
         (re.sub(r"(?<=\d)_(?=\d)", ".", name).replace("_", " "), text)
         for name, text in finding.expected_messages.items()
-        if known is None or name.startswith((*known, "sshd"))
+        if (own := server if "_log" in name else client) is None or name.split("_")[0] in own
     )
+
+
+def _texts_of(party: Party) -> tuple[str, ...] | None:
+    return TEXTS_OF.get(party.identification.implementation or "") if party.identification else None
 
 
 def _facts(session: Session) -> Iterable[tuple[str, str]]:
@@ -304,8 +282,9 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
         yield "roles", f"the server opened the TCP connection; the client is known by {session.roles_from}"
     key = session.host_key
     if key is not None:
-        bits = f", {key.bits} bits" if key.bits else ""
-        yield "host key", f"{key.type}{bits}, {key.sha256} (frame {key.frame})"
+        yield "host key", key_fact(key)
+        if key.certificate is not None:
+            yield "certificate", certificate_fact(key.certificate)
     if key is not None and key.known_hosts is not None:
         known = key.known_hosts
         where = f" ({known.file}:{known.line}, {known.name})" if known.file else f" ({known.name})"
@@ -338,33 +317,6 @@ def _login(login: Authentication) -> str:
     }
     inferred = f" (inferred, confidence {login.confidence})" if login.result != "unknown" else ""
     return f"{words[login.result]}{inferred}. {' '.join(login.reasoning)}"
-
-
-def _slots(negotiation: Negotiation | None) -> tuple[SlotRow, ...]:
-    if negotiation is None:
-        return ()
-    rows = []
-    for name, words in _SLOT_WORDS.items():
-        if hasattr(negotiation, name):
-            rows.append(_slot_row(words, getattr(negotiation, name), name in negotiation.failed))
-            continue
-        there, back = (f"{name}_{direction}" for direction in _DIRECTIONS)
-        if getattr(negotiation, there) == getattr(negotiation, back) and (there in negotiation.failed) == (
-            back in negotiation.failed
-        ):
-            rows.append(_slot_row(words, getattr(negotiation, there), there in negotiation.failed))
-            continue
-        for direction, way in _DIRECTIONS.items():
-            slot = getattr(negotiation, f"{name}_{direction}")
-            rows.append(_slot_row(f"{words}, {way}", slot, f"{name}_{direction}" in negotiation.failed))
-    return tuple(rows)
-
-
-def _slot_row(words: str, slot: Slot, failed: bool) -> SlotRow:
-    result = slot.chosen or ("no match" if failed else "implicit")
-    offers = (slot.client_offer, slot.server_offer) if failed else ((), ())
-    reason = f"{slot.reason}; {slot.concern}" if slot.concern else slot.reason
-    return SlotRow(words, result, reason, "bad" if failed else "warn" if slot.concern else "plain", *offers)
 
 
 def prompt(remedy: Remedy) -> str:

@@ -88,6 +88,7 @@ from sshpcap.rules import (
     tls_server,
     too_many_authentication_failures,
     unexpected_message,
+    weak_algorithm_refused,
     weak_algorithms,
 )
 from sshpcap.rules.base import Rule
@@ -131,6 +132,7 @@ _MODULES: Final = (
     no_common_cipher,
     no_common_mac,
     no_common_compression,
+    weak_algorithm_refused,
     host_certificate_not_accepted,
     host_key_too_short,
     strict_kex_violation,

@@ -10,7 +10,7 @@ from sshpcap.model import KexInit, Party, Remedy, Session, Who
 from sshpcap.rules.base import listed
 from sshpcap.ssh import abilities
 from sshpcap.ssh.algorithms import Kind, rating, weakness
-from sshpcap.ssh.defaults import clients_of
+from sshpcap.ssh.defaults import clients_of, defaults
 from sshpcap.ssh.least_change import KIND_OF, Change, applied, key_family, least_change
 from sshpcap.ssh.negotiate import real_methods
 
@@ -64,7 +64,13 @@ _LISTS: Final[dict[Kind, str]] = {
     "mac": "mac_algorithms_client_to_server",
     "compression": "compression_algorithms_client_to_server",
 }
+_DBCLIENT_OPTIONS: Final[dict[Kind, str]] = {"cipher": "-c", "mac": "-m"}
 _KEYGEN_TYPES: Final = {"ecdsa384": "ecdsa -b 384", "ecdsa521": "ecdsa -b 521"}
+_KEY_LINES: Final = {
+    "AsyncSSH": "asyncssh.listen(…, server_host_keys=[…, '{}'])",
+    "paramiko": "transport.add_server_key(paramiko.PKey.from_path('{}'))",
+}
+"""How a program that uses the library gets a host key more."""
 _OPENSSH: Final = ("OpenSSH", "OpenSSH for Windows")
 _PLUS_SINCE: Final = (7, 0)
 
@@ -155,8 +161,35 @@ def _client(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     action = f"least change on the client: let {program or 'it'} offer {names}, too"
     commands = _library_lines(program, change, "asyncssh.connect")
     if program == "Dropbear":
-        action += "; that is chosen when it is built (localoptions.h), its options -c and -m only narrow"
+        given = _dbclient_options(change, party)
+        if given:
+            words = f"dbclient {given} {place}" + ("" if port == 22 else f" -p {port}")
+            action += "; it has that, and its options -c (ciphers) and -m (MACs) left it out. In their place:"
+            commands, risk = [words], _risk(change._replace(certain=True), None)
+        else:
+            action += "; that is chosen when it is built (localoptions.h), its options -c and -m only narrow"
+    if program == "paramiko":
+        action += (
+            ", before start_client (with SSHClient.connect: in its transport_factory), and take it out of"
+            " disabled_algorithms, if it stands there"
+        )
     yield from _in_lines(Remedy(side="client", action=action, risk=risk), commands)
+
+
+def _dbclient_options(change: Change, party: Party) -> str | None:
+    """Dropbear's options for ciphers and MACs that it offers by default, and does not offer here; None for others."""
+    program, version = _program(party)
+    release = next((d for d in defaults("client") if (d.program, d.release) == (program, version)), None)
+    if release is None or party.kexinit is None:
+        return None
+    for kind, name in change.additions:
+        if kind not in _DBCLIENT_OPTIONS or name not in getattr(release.proposal, _LISTS[kind]):
+            return None
+    lists = {kind: getattr(applied(party.kexinit, change), _LISTS[kind]) for kind, _ in change.additions}
+    return " ".join(
+        f"{_DBCLIENT_OPTIONS[kind]} {','.join(name for name in names if rating(kind, name))}"
+        for kind, names in lists.items()
+    )
 
 
 def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
@@ -165,7 +198,8 @@ def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
     keys = {key_family(name) for name in party.kexinit.server_host_key_algorithms} if party.kexinit else set()
     wanted = [key_family(name) for kind, name in change.additions if kind == "host_key"]
     new_keys = [family for family in wanted if family and family not in keys]
-    if new_keys and program in (*_OPENSSH, "Dropbear"):
+    every = change.additions
+    if new_keys and program in (*_OPENSSH, "Dropbear", *_KEY_LINES):
         yield _new_keys(new_keys, program)
         rest = tuple(pair for pair in change.additions if key_family(pair[1]) not in new_keys)
         change = change._replace(additions=rest)
@@ -178,7 +212,19 @@ def _server(session: Session, change: Change, party: Party) -> Iterator[Remedy]:
             " reload ssh`:"
         )
         yield from _in_lines(Remedy(side="server", action=action, risk=risk), lines)
-    elif change.additions:
+        if new_keys and party.kexinit is not None:
+            action = "and, only if sshd_config has a line HostKeyAlgorithms, in its place:"
+            lists = (*party.kexinit.server_host_key_algorithms, *(name for kind, name in every if kind == "host_key"))
+            known = ",".join(name for name in lists if rating("host_key", name))
+            yield Remedy(side="server", action=action, command=f"HostKeyAlgorithms {known}")
+        return
+    if new_keys and program in _KEY_LINES:
+        commands = [_KEY_LINES[program].format(f"ssh_host_{family}_key") for family in new_keys]
+        yield from _in_lines(
+            Remedy(side="server", action=f"and let {program} show it, before it serves", risk=risk), commands
+        )
+    if change.additions:
+        names = _names(change)
         action = f"least change on the server: let {program or 'it'} offer {names}, too"
         if program == "Dropbear":
             action += "; that is chosen when Dropbear is built. Lines of localoptions.h:"
@@ -190,7 +236,8 @@ def _new_keys(families: list[str], program: str | None) -> Remedy:
     if program == "Dropbear":
         make, then = "dropbearkey -t {1} -f /etc/dropbear/dropbear_{0}_host_key", "; then start Dropbear anew"
     else:
-        make, then = "ssh-keygen -q -t {1} -N '' -f /etc/ssh/ssh_host_{0}_key", ""
+        folder = "" if program in _KEY_LINES else "/etc/ssh/"
+        make, then = f"ssh-keygen -q -t {{1}} -N '' -f {folder}ssh_host_{{0}}_key", ""
     kinds = " and ".join(families)
     return Remedy(
         side="server",
@@ -224,7 +271,8 @@ def _library_lines(program: str | None, change: Change, call: str) -> list[str]:
         keys = ((key, name) for kind, name in change.additions for key in _JSCH_OPTIONS[kind])
         return [f'session.setConfig("{key}", session.getConfig("{key}") + ",{name}");' for key, name in keys]
     if program == "Dropbear":
-        return [f"#define {abilities.DROPBEAR[name]} 1" for _, name in change.additions]
+        lines = (line for _, name in change.additions for line in abilities.DROPBEAR[name].split("\n"))
+        return [f"#define {line}" for line in dict.fromkeys(lines)]
     return []
 
 

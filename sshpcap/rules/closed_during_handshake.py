@@ -94,6 +94,7 @@ def _reached(session: Session) -> str:
 
 def _causes(session: Session) -> Iterator[str]:
     yield from _silent_negotiation(session)
+    yield from _gssapi(session)
     yield "the program of the closing side did not like the last message"
     if session.close.by == "server":
         yield "the server's process crashed or was killed at this point (out of memory, seccomp, a bug)"
@@ -101,6 +102,17 @@ def _causes(session: Session) -> Iterator[str]:
     elif session.close.by == "client":
         yield "the user or a time limit of the program ended it"
     yield "a firewall or intrusion prevention system cut the connection"
+
+
+def _gssapi(session: Session) -> Iterator[str]:
+    """A server that leaves behind the client's ticket: OpenSSH's says why in its log alone."""
+    names = [m.name for m in session.messages]
+    asked, answered = "SSH_MSG_KEXGSS_INIT" in names, "SSH_MSG_KEXGSS_COMPLETE" in names
+    if session.close.by == "server" and asked and not answered:
+        yield (
+            "the server did not accept the client's Kerberos ticket: its keytab has another key or no such name, or the"
+            " clocks differ (its log says which: LogLevel DEBUG; `klist -ek` lists the keytab)"
+        )
 
 
 def _odd(session: Session) -> Iterator[Evidence]:
@@ -116,6 +128,9 @@ def _odd(session: Session) -> Iterator[Evidence]:
             yield Evidence(
                 frame=message.frame, what=f"{message.name} of the {message.sender}, which strict key exchange forbids"
             )
+        elif message.name == "SSH_MSG_KEXGSS_ERROR":
+            text = str(message.fields.get("message", ""))[:_SHOWN_ERROR]
+            yield Evidence(frame=message.frame, what=f'GSSAPI says: "{text}"')
         elif message.number >= _FIRST_AFTER_KEX:
             yield Evidence(
                 frame=message.frame, what=f"{message.name} of the {message.sender} in the clear, before encryption"
@@ -167,6 +182,7 @@ def _odd_group(session: Session) -> Iterator[Evidence]:
 
 _KEXINIT = 20
 _FIRST_AFTER_KEX = 50
+_SHOWN_ERROR = 300
 _LONGEST_IDENTIFICATION = 253
 """RFC 4253 §4.2: 255 octets with CR and LF."""
 _FOREIGN_TO_KEX = ("SSH_MSG_IGNORE", "SSH_MSG_DEBUG", "SSH_MSG_UNIMPLEMENTED")

@@ -53,7 +53,8 @@ def _differs(session: Session, key: HostKey, others: Sequence[ShownKey]) -> Find
     other = others[0]
     many = f" and {len(others) - 1} more" if len(others) > 1 else ""
     apart = other.time.ns - session.start.ns
-    when = f"{duration(abs(apart))} {'later' if apart > 0 else 'before'}"
+    moment = str(other.time)[:19].replace("T", " ")
+    when = f"{duration(abs(apart))} {'later' if apart > 0 else 'before'} ({moment} UTC)"
     return Finding(
         id=ID,
         severity="warning",

@@ -41,6 +41,7 @@ _SIZES: Final = {
     "mlkem1024nistp384-sha384": (1665, 1665),
     "sntrup761x25519-sha512": (1190, 1071),
     "sntrup761x25519-sha512@openssh.com": (1190, 1071),
+    "sntrup4591761x25519-sha512@tinyssh.org": (1250, 1079),  # 1218 and 1047 of NTRU Prime, round 1, and 32 each
 }
 """Octets of the client's and the server's value. ECDH over NIST curves is left out: points may be compressed."""
 _VALUES: Final = (

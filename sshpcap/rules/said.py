@@ -16,7 +16,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
-from sshpcap.model import ClientSaid, Finding, Report, SaidFit, Session
+from sshpcap.model import TEXTS_OF, ClientSaid, Finding, Report, SaidFit, Session
 from sshpcap.rules import PAGES, RULES
 from sshpcap.rules.spoken_numbers import last_lines, notes, plain_words
 
@@ -26,22 +26,6 @@ _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
 _ALIKE: Final = 200
 """Of a text that is not known so many characters are compared with those that are."""
-_OWN_PROGRAM: Final[dict[str, tuple[str, ...]]] = {
-    "OpenSSH": ("openssh",),
-    "OpenSSH for Windows": ("openssh",),
-    "PuTTY": ("putty",),
-    "WinSCP": ("putty",),
-    "FileZilla": ("putty",),
-    "Dropbear": ("dropbear",),
-    "paramiko": ("paramiko",),
-    "AsyncSSH": ("asyncssh",),
-    "libssh2": ("libssh2", "curl"),
-    "libssh": ("libssh",),
-    "JSch": ("jsch",),
-    "Go x/crypto/ssh": ("go",),
-    "ssh2 (Node.js)": ("node",),
-}
-"""Implementation, as identification strings name it → how the names of its texts begin."""
 IPAddress = IPv4Address | IPv6Address
 _ADDRESS: Final = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,45})")
 
@@ -201,7 +185,7 @@ def _points(
         points += 50
         reasons.append("the text names its port")
     client = session.client.identification
-    own = _OWN_PROGRAM.get(client.implementation or "") if client else None
+    own = TEXTS_OF.get(client.implementation or "") if client else None
     if all(program.endswith("log") or " log " in program for program in fit.programs):
         points -= 200
         reasons.append("but that is what a server logs, not what a client prints")

@@ -3,7 +3,8 @@
 What it means
     One side sent, in the clear, a message that belongs behind encryption: of the login (50 to 79) or of the session
     (80 and above). The other side ended the connection. Real clients never do that; scanners, tests and broken
-    programs do, and it would reveal what should be encrypted.
+    programs do, and it would reveal what should be encrypted. Or it sent its proposal twice, which the same section
+    forbids: PuTTY and asyncssh leave then, OpenSSH answers with SSH_MSG_UNIMPLEMENTED and goes on with the first.
 
 How it is known
     The message number stands in the clear (RFC 4250 §4.1), before the sender's SSH_MSG_NEWKEYS, and the other side
@@ -23,10 +24,11 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.model import Evidence, Finding, Message, Remedy, Session
 from sshpcap.rules.base import Rule, gave_up, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.greetings import other
 from sshpcap.rules.printed import LATER, fill, later, together
+from sshpcap.ssh.numbers import KEXINIT
 
 ID = "unexpected-message"
 TITLE = "A message that must not come before encryption"
@@ -43,23 +45,29 @@ def check(session: Session) -> Iterator[Finding]:
     if session.stage == "encrypted" or session.close.how not in ("fin", "rst"):
         return
     for message in session.messages:
-        if message.kind != "message" or message.number is None or message.number < _FIRST_AFTER_KEX:
+        again = "again" in message.fields
+        if message.kind != "message" or message.number is None or not (again or message.number >= _FIRST_AFTER_KEX):
             continue
-        if gave_up(session) != other(message.sender):
+        if gave_up(session) != other(message.sender) or (again and _went_on(session, message)):
             return
+        named = f"{message.name} (number {message.number}, frame {message.frame})"
         yield Finding(
             id=ID,
             severity="error",
-            confidence="medium" if lost_to_the_capture(session) else "high",
+            confidence="medium" if again or lost_to_the_capture(session) else "high",
             party=message.sender,
             title=TITLE,
             summary=(
-                f"The {message.sender} sent {message.name} (number {message.number}, frame {message.frame}) in the"
-                f" clear, before encryption; {how_it_ended(session)}."
+                f"The {message.sender} sent {named} {'a second time' if again else 'in the clear'},"
+                f" before encryption; {how_it_ended(session)}."
             ),
             evidence=with_close(
                 session,
-                Evidence(frame=message.frame, what=f"{message.name} in the clear", bytes=message.bytes),
+                Evidence(
+                    frame=message.frame,
+                    what=f"{message.name} {'again' if again else 'in the clear'}",
+                    bytes=message.bytes,
+                ),
             ),
             expected_messages={**fill(_MESSAGES, session, number=message.number), **later(session)},
             causes=(
@@ -69,6 +77,13 @@ def check(session: Session) -> Iterator[Finding]:
             remedies=(Remedy(side=message.sender, action="find out what this program is, and update or replace it"),),
         )
         return
+
+
+def _went_on(session: Session, message: Message) -> bool:
+    """Whether the reader answered behind a message: a part of the key exchange, that it did not understand, or why it
+    leaves."""
+    answers = [m for m in session.messages if m.sender == other(message.sender) and m.frame > message.frame]
+    return any(m.number is not None and m.number != KEXINIT for m in answers)
 
 
 RULE = Rule(ID, TITLE, "error", check, messages=together(_MESSAGES, left=LATER))

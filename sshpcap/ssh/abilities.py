@@ -92,40 +92,54 @@ PARAMIKO: Final = _names("""
 mlkem768x25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521
 diffie-hellman-group16-sha512 diffie-hellman-group-exchange-sha256 diffie-hellman-group14-sha256 ssh-ed25519
 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 rsa-sha2-512 rsa-sha2-256 aes128-ctr aes192-ctr
-aes256-ctr aes128-gcm@openssh.com aes256-gcm@openssh.com hmac-sha2-256 hmac-sha2-512
-hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com hmac-sha1
+aes256-ctr aes128-cbc aes192-cbc aes256-cbc 3des-cbc aes128-gcm@openssh.com aes256-gcm@openssh.com
+hmac-sha2-256 hmac-sha2-512 hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com hmac-sha1 hmac-sha1-96
+hmac-md5 hmac-md5-96 none zlib zlib@openssh.com
 """)
 """What paramiko 5.1 can be told to offer (`Transport.get_security_options`)."""
 
+JSCH: Final = _names("""
+ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521 diffie-hellman-group14-sha1
+diffie-hellman-group-exchange-sha256 diffie-hellman-group-exchange-sha1 diffie-hellman-group1-sha1 ssh-rsa ssh-dss
+ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 aes128-ctr aes192-ctr aes256-ctr 3des-ctr aes128-cbc
+aes192-cbc aes256-cbc 3des-cbc blowfish-cbc arcfour arcfour128 arcfour256 hmac-md5 hmac-sha1 hmac-sha2-256
+hmac-sha1-96 hmac-md5-96 none zlib zlib@openssh.com
+""")
+"""What JSch 0.1.54 and 0.1.55 can be told to offer (`JSch.getConfig`); from 0.1.56 on it is another author's."""
+
 DROPBEAR: Final = {
-    "diffie-hellman-group1-sha1": "DROPBEAR_DH_GROUP1",
-    "diffie-hellman-group14-sha1": "DROPBEAR_DH_GROUP14_SHA1",
-    "diffie-hellman-group14-sha256": "DROPBEAR_DH_GROUP14_SHA256",
-    "diffie-hellman-group16-sha512": "DROPBEAR_DH_GROUP16",
-    "curve25519-sha256": "DROPBEAR_CURVE25519",
-    "curve25519-sha256@libssh.org": "DROPBEAR_CURVE25519",
-    "ecdh-sha2-nistp256": "DROPBEAR_ECDH",
-    "ecdh-sha2-nistp384": "DROPBEAR_ECDH",
-    "ecdh-sha2-nistp521": "DROPBEAR_ECDH",
-    "ssh-rsa": "DROPBEAR_RSA_SHA1",
-    "ssh-dss": "DROPBEAR_DSS",
-    "3des-cbc": "DROPBEAR_3DES",
-    "aes128-gcm@openssh.com": "DROPBEAR_ENABLE_GCM_MODE",
-    "aes256-gcm@openssh.com": "DROPBEAR_ENABLE_GCM_MODE",
-    "aes128-cbc": "DROPBEAR_ENABLE_CBC_MODE",
-    "aes256-cbc": "DROPBEAR_ENABLE_CBC_MODE",
-    "aes128-ctr": "DROPBEAR_ENABLE_CTR_MODE",
-    "aes256-ctr": "DROPBEAR_ENABLE_CTR_MODE",
-    "chacha20-poly1305@openssh.com": "DROPBEAR_CHACHA20POLY1305",
-    "hmac-sha1": "DROPBEAR_SHA1_HMAC",
-    "hmac-sha1-96": "DROPBEAR_SHA1_96_HMAC",
-    "hmac-sha2-256": "DROPBEAR_SHA2_256_HMAC",
-    "hmac-sha2-512": "DROPBEAR_SHA2_512_HMAC",
-    "ssh-ed25519": "DROPBEAR_ED25519",
-    "ecdsa-sha2-nistp256": "DROPBEAR_ECDSA",
-    "rsa-sha2-256": "DROPBEAR_RSA",
+    "diffie-hellman-group1-sha1": "DROPBEAR_DH_GROUP1 1\nDROPBEAR_DH_GROUP1_CLIENTONLY 0",
+    "diffie-hellman-group14-sha1": "DROPBEAR_DH_GROUP14_SHA1 1",
+    "diffie-hellman-group14-sha256": "DROPBEAR_DH_GROUP14_SHA256 1",
+    "diffie-hellman-group16-sha512": "DROPBEAR_DH_GROUP16 1",
+    "curve25519-sha256": "DROPBEAR_CURVE25519 1",
+    "curve25519-sha256@libssh.org": "DROPBEAR_CURVE25519 1",
+    "ecdh-sha2-nistp256": "DROPBEAR_ECDH 1",
+    "ecdh-sha2-nistp384": "DROPBEAR_ECDH 1",
+    "ecdh-sha2-nistp521": "DROPBEAR_ECDH 1",
+    "ssh-rsa": "DROPBEAR_RSA_SHA1 1",
+    "ssh-dss": "DROPBEAR_DSS 1",
+    "3des-ctr": "DROPBEAR_3DES 1",
+    "3des-cbc": "DROPBEAR_3DES 1\nDROPBEAR_ENABLE_CBC_MODE 1",
+    "aes128-gcm@openssh.com": "DROPBEAR_ENABLE_GCM_MODE 1",
+    "aes256-gcm@openssh.com": "DROPBEAR_ENABLE_GCM_MODE 1",
+    "aes128-cbc": "DROPBEAR_ENABLE_CBC_MODE 1",
+    "aes256-cbc": "DROPBEAR_ENABLE_CBC_MODE 1",
+    "aes128-ctr": "DROPBEAR_ENABLE_CTR_MODE 1",
+    "aes256-ctr": "DROPBEAR_ENABLE_CTR_MODE 1",
+    "chacha20-poly1305@openssh.com": "DROPBEAR_CHACHA20POLY1305 1",
+    "hmac-sha1": "DROPBEAR_SHA1_HMAC 1",
+    "hmac-sha1-96": "DROPBEAR_SHA1_96_HMAC 1",
+    "hmac-sha2-256": "DROPBEAR_SHA2_256_HMAC 1",
+    "hmac-sha2-512": "DROPBEAR_SHA2_512_HMAC 1",
+    "ssh-ed25519": "DROPBEAR_ED25519 1",
+    "ecdsa-sha2-nistp256": "DROPBEAR_ECDSA 1",
+    "rsa-sha2-256": "DROPBEAR_RSA 1",
 }
-"""Dropbear's algorithms are chosen when it is built: the line of localoptions.h for each (names as of 2022.83)."""
+"""Dropbear's algorithms are chosen when it is built: the lines of localoptions.h for each.
+
+Names of 2022.83 (default_options.h, common-algo.c): a build with all these lines offers all these algorithms.
+"""
 
 OFFERS_ALL: Final = frozenset(("PuTTY", "WinSCP", "FileZilla", "libssh2"))
 """Programs whose defaults hold all that they have: what they do not offer, a setting does not bring."""
@@ -149,7 +163,11 @@ def has(program: str | None, version: str | None, name: str) -> bool | None:
         return None if name in DROPBEAR else False
     if program == "paramiko":
         number = version_of(version)
-        return name in PARAMIKO if number is not None and number >= (5, 1) else None
+        if number is None or number < (5, 1):
+            return None
+        return name in PARAMIKO or (False if number == (5, 1) else None)
+    if program == "JSch" and re.fullmatch(r"0\.1\.(54|55)", version or "", re.ASCII):
+        return name in JSCH
     if program == "AsyncSSH" and name in ASYNCSSH:
         return True
     return None

@@ -13,7 +13,8 @@ import functools
 import re
 from typing import Final, Literal, NamedTuple
 
-Grade = Literal["post-quantum", "good", "legacy", "weak", "broken"]
+from sshpcap.model import Grade
+
 Kind = Literal["kex", "host_key", "cipher", "mac", "compression"]
 
 GRADES: Final[tuple[Grade, ...]] = ("post-quantum", "good", "legacy", "weak", "broken")
@@ -143,9 +144,6 @@ WIDELY_SUPPORTED: Final = (
 )
 """Sound algorithms that many programs have, the one to prefer first; for ties between equal grades."""
 
-_COMPILED: Final = {
-    kind: tuple((re.compile(pattern, re.ASCII), rating) for pattern, rating in rows) for kind, rows in RATINGS.items()
-}
 _LONGEST: Final = 200
 
 
@@ -154,7 +152,7 @@ def rating(kind: Kind, name: str) -> Rating | None:
     """What is known of the safety of an algorithm; None for one that is not known here."""
     if len(name) > _LONGEST:
         return None
-    return next((found for pattern, found in _COMPILED[kind] if pattern.fullmatch(name)), None)
+    return next((found for pattern, found in RATINGS[kind] if re.fullmatch(pattern, name, re.ASCII)), None)
 
 
 def badness(kind: Kind, name: str) -> int:

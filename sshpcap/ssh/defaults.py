@@ -5,7 +5,7 @@ and OpenSSH's release notes; every row says which.
 """
 
 import functools
-from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -46,7 +46,7 @@ class Meeting(NamedTuple):
 @functools.cache
 def defaults(side: Who) -> tuple[Default, ...]:
     """All programs of one side."""
-    octets = resources.files("sshpcap.ssh").joinpath("default_proposals.json").read_bytes()
+    octets = Path(__file__).with_name("default_proposals.json").read_bytes()
     rows = msgspec.json.decode(octets, type=list[_Row])
     return tuple(
         Default(row.program, row.release, row.source, _proposal(row.lists)) for row in rows if row.side == side

@@ -112,12 +112,21 @@ def signature_algorithm(signature: bytes) -> str | None:
         return None
 
 
+def signs_for(signature: str, agreed: str) -> bool:
+    """Whether a signature's algorithm is the one that was agreed on.
+
+    A certificate's algorithm signs with that of its key (PROTOCOL.certkeys), and keys of security keys may sign as
+    WebAuthn does, under that name or their own (OpenSSH PROTOCOL.u2f).
+    """
+    return signature.removeprefix("webauthn-") == (_plain_type(agreed) or agreed).removeprefix("webauthn-")
+
+
 def _plain_type(kind: str) -> str | None:
     """The type of the key in a certificate of this type; None for what is no certificate."""
     if not kind.endswith(_CERTIFICATE_SUFFIX):
         return None
     plain = kind.removesuffix(_CERTIFICATE_SUFFIX)
-    return plain + "@openssh.com" if plain.startswith("sk-") else plain
+    return plain + "@openssh.com" if plain.startswith(("sk-", "webauthn-")) else plain
 
 
 def _bits(kind: str, fields: dict[str, bytes]) -> int | None:
@@ -146,6 +155,8 @@ def _certificate(reader: Reader) -> Certificate:
         reader.string(name)
     authority = reader.string("signature key")
     reader.string("signature")
+    signer = Reader(authority).text("CA key type")
+    known = read_public_key(authority) if signer in _FIELDS else None
     return Certificate(
         type=kind,
         serial=serial,
@@ -153,8 +164,9 @@ def _certificate(reader: Reader) -> Certificate:
         principals=tuple(principals),
         valid_after=_moment(after) if after else None,
         valid_before=_moment(before) if before != _FOR_EVER else None,
-        ca_type=Reader(authority).text("CA key type"),
+        ca_type=signer,
         ca_sha256=sha256_fingerprint(authority),
+        ca_bits=known.bits if isinstance(known, PublicKey) else None,
         critical_options=tuple(critical),
     )
 

@@ -1,9 +1,10 @@
 """What the order of a client's host key algorithms tells about the keys that it knows for this server already.
 
-OpenSSH moves the algorithms of known key types to the front (since 5.7), as recordings show. So the order is evidence,
-and never proof: an option may have set it.
+OpenSSH (since 5.7) and PuTTY move the algorithms of known key types to the front, AsyncSSH offers no others, as
+recordings show. So the list is evidence, and never proof: an option may have set it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sshpcap.model import KexInit, KnownTypes
@@ -12,12 +13,17 @@ _FAMILIES: Final = (
     ("rsa", ("rsa-sha2-", "ssh-rsa")),
     ("ecdsa", ("ecdsa-sha2-",)),
     ("ed25519", ("ssh-ed25519",)),
+    ("ed448", ("ssh-ed448",)),
     ("dsa", ("ssh-dss",)),
 )
 
 
 def known_types(proposal: KexInit, program: str | None, version: str | None) -> KnownTypes | None:
-    """What an OpenSSH client's list of host key algorithms tells; None where it tells nothing."""
+    """What a client's list of host key algorithms tells; None where it tells nothing."""
+    if program == "PuTTY":
+        return _of_putty(proposal.server_host_key_algorithms)
+    if program == "AsyncSSH":
+        return _of_asyncssh(proposal.server_host_key_algorithms)
     if program not in ("OpenSSH", "OpenSSH for Windows"):
         return None
     # Certificates stand before plain keys by default; with known keys both of a type come first.
@@ -34,7 +40,7 @@ def known_types(proposal: KexInit, program: str | None, version: str | None) -> 
             types=tuple(front),
             confidence="medium",
             reason=(
-                f"the client puts {' and '.join(front)} before its other types, as OpenSSH does when it knows such a"
+                f"the client puts {_listed(front)} before its other types, as OpenSSH does when it knows such a"
                 " key for the name; an option (HostKeyAlgorithms) can do the same"
             ),
         )
@@ -48,6 +54,57 @@ def known_types(proposal: KexInit, program: str | None, version: str | None) -> 
             ),
         )
     return None
+
+
+_PUTTY_ORDER: Final = (
+    "ssh-ed448", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
+    "rsa-sha2-256", "ssh-rsa", "ssh-dss",
+)  # fmt: skip
+
+
+def _of_putty(names: tuple[str, ...]) -> KnownTypes | None:
+    """Known ones stand in front of the others, both in PuTTY's own order."""
+    if len(names) < 2 or not set(names) <= set(_PUTTY_ORDER):
+        return None
+    ranks = [_PUTTY_ORDER.index(name) for name in names]
+    rest = next(place for place in range(len(ranks)) if ranks[place:] == sorted(ranks[place:]))
+    if rest == 0:
+        return KnownTypes(
+            types=(),
+            confidence="low",
+            reason=(
+                "the client's host key algorithms stand in PuTTY's order: it has no key for the name in its cache, or"
+                f" one of the type that comes first anyway ({_family(names[0])})"
+            ),
+        )
+    front = tuple(dict.fromkeys(family for name in names[:rest] if (family := _family(name))))
+    return KnownTypes(
+        types=front,
+        confidence="medium",
+        reason=(
+            f"the client puts {_listed(front)} before its other types, as PuTTY does when it has such a key in its"
+            " cache; its settings (Connection > SSH > Host keys) can do the same"
+        ),
+    )
+
+
+def _of_asyncssh(names: tuple[str, ...]) -> KnownTypes | None:
+    """It offers the algorithms of the keys that it knows for the name, and no certificates without an authority."""
+    types = tuple(dict.fromkeys(family for name in names if (family := _family(name))))
+    if not types or any("-cert-" in name or name.startswith(("sk-", "webauthn-")) for name in names):
+        return None
+    return KnownTypes(
+        types=types,
+        confidence="medium",
+        reason=(
+            f"the client offers algorithms for {_listed(types)} alone, as AsyncSSH does when it knows such keys"
+            " for the name; an option (server_host_key_algs) can do the same"
+        ),
+    )
+
+
+def _listed(families: Sequence[str]) -> str:
+    return " and ".join((", ".join(families[:-1]), families[-1]) if len(families) > 1 else families)
 
 
 def _turn(names: list[str]) -> int:

@@ -7,6 +7,7 @@ import msgspec
 
 from sshpcap.model import Guess, KexInit, Negotiation, Slot, Terrapin, Who
 from sshpcap.ssh.algorithms import Kind, rating, weakness
+from sshpcap.ssh.passed_over import Program, blocked, doubtful
 
 SLOTS: Final = (
     "kex_algorithm",
@@ -46,6 +47,13 @@ _AEAD: Final = frozenset(
 """Ciphers that authenticate by themselves: the list of MACs of their direction is not consulted."""
 
 
+_DIRECTED: Final[tuple[tuple[str, Kind], ...]] = (
+    ("encryption", "cipher"),
+    ("mac", "mac"),
+    ("compression", "compression"),
+)
+"""Slots that each direction has, with their kind; the cipher decides whether a MAC is needed."""
+
 _USUAL_NAMES: Final = 500
 """Names in the lists of a proposal that is worth remembering; what has more is made to fill the memory."""
 
@@ -60,30 +68,33 @@ def is_aead(cipher: str) -> bool:
     return cipher in _AEAD
 
 
-def negotiate(client: KexInit, server: KexInit) -> Negotiation:
-    """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`."""
+def negotiate(client: KexInit, server: KexInit, program: Program = (None, None)) -> Negotiation:
+    """What the two proposals lead to. Slots without a match have `chosen` None and stand in `failed`.
+
+    `program` is the server's, for the reasons why it does not offer a name; it decides nothing.
+    """
     # Neither the cookie nor the frames matter, and of everything else two programs send the same every time.
     sides = [msgspec.structs.replace(side, cookie="", frames=()) for side in (client, server)]
     usual = all(sum(map(len, msgspec.structs.astuple(side)[:10])) <= _USUAL_NAMES for side in sides)
-    return _negotiate(*sides) if usual else _negotiate.__wrapped__(*sides)
+    return _negotiate(*sides, program) if usual else _negotiate.__wrapped__(*sides, program)
 
 
 @lru_cache(256)
-def _negotiate(client: KexInit, server: KexInit) -> Negotiation:
+def _negotiate(client: KexInit, server: KexInit, program: Program) -> Negotiation:
     slots = {
-        "kex_algorithm": _slot("kex", real_methods(client.kex_algorithms), real_methods(server.kex_algorithms)),
+        "kex_algorithm": _slot(
+            "kex", real_methods(client.kex_algorithms), real_methods(server.kex_algorithms), (), program
+        ),
         "server_host_key_algorithm": _slot(
-            "host_key", client.server_host_key_algorithms, server.server_host_key_algorithms
+            "host_key", client.server_host_key_algorithms, server.server_host_key_algorithms, (), program
         ),
     }
-    for direction in ("client_to_server", "server_to_client"):
-        cipher = _slot("cipher", *(getattr(side, f"encryption_algorithms_{direction}") for side in (client, server)))
-        mac_offers = tuple(getattr(side, f"mac_algorithms_{direction}") for side in (client, server))
-        slots[f"encryption_{direction}"] = cipher
-        slots[f"mac_{direction}"] = _implicit(cipher.chosen, *mac_offers) or _slot("mac", *mac_offers)
-        slots[f"compression_{direction}"] = _slot(
-            "compression", *(getattr(side, f"compression_algorithms_{direction}") for side in (client, server))
-        )
+    for direction, other in (("client_to_server", "server_to_client"), ("server_to_client", "client_to_server")):
+        for name, kind in _DIRECTED:
+            mine, theirs = (getattr(side, f"{name}_algorithms_{direction}") for side in (client, server))
+            back = getattr(server, f"{name}_algorithms_{other}")
+            cipher = slots[f"encryption_{direction}"].chosen if kind == "mac" else None
+            slots[f"{name}_{direction}"] = _implicit(cipher, mine, theirs) or _slot(kind, mine, theirs, back, program)
     failed = tuple(
         name
         for name in SLOTS
@@ -124,7 +135,9 @@ def _terrapin(slots: dict[str, Slot], client: KexInit, server: KexInit, *, stric
     return Terrapin(exposed=bool(directions) and not strict, directions=tuple(directions), reason=reason)
 
 
-def _slot(kind: Kind, client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
+def _slot(
+    kind: Kind, client: tuple[str, ...], server: tuple[str, ...], back: tuple[str, ...], program: Program
+) -> Slot:
     common = frozenset(server)
     chosen = next((name for name in client if name and name in common), None)
     if chosen is None:
@@ -132,18 +145,19 @@ def _slot(kind: Kind, client: tuple[str, ...], server: tuple[str, ...]) -> Slot:
     elif client[0] == chosen:
         reason = "the client's first choice"
     else:
-        reason = (
-            f"number {client.index(chosen) + 1} of {len(client)} in the client's list, the first that the server has"
-        )
+        reason = f"the client's choice {client.index(chosen) + 1} of {len(client)}, the first that the server has"
     found = rating(kind, chosen) if chosen else None
+    before = tuple(name for name in (client[: client.index(chosen)] if chosen else client) if name)
     return Slot(
         chosen=chosen,
         client_offer=client,
         server_offer=server,
         reason=reason,
-        passed_over=tuple(name for name in client[: client.index(chosen)] if name) if chosen else (),
+        passed_over=before if chosen else (),
         grade=found.grade if found else None,
         concern=weakness(kind, chosen) if chosen else None,
+        blocked=blocked(kind, before, common, frozenset(back), program),
+        doubtful=doubtful(kind, client, server),
     )
 
 

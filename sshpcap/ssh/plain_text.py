@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 class Refusal(NamedTuple):
     """A plain-text explanation of an SSH server."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     said_by: str
     meaning: str
 
@@ -19,12 +19,12 @@ class Refusal(NamedTuple):
 class Protocol(NamedTuple):
     """Another protocol, by its first octets."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     name: str
 
 
 REFUSALS: Final = tuple(
-    Refusal(re.compile(pattern), said_by, meaning)
+    Refusal(pattern, said_by, meaning)
     for pattern, said_by, meaning in (
         (
             r"Exceeded MaxStartups",
@@ -51,7 +51,7 @@ REFUSALS: Final = tuple(
 )
 
 COMPLAINTS: Final = tuple(
-    Refusal(re.compile(pattern), said_by, meaning)
+    Refusal(pattern, said_by, meaning)
     for pattern, said_by, meaning in (
         (
             r"Invalid SSH identification string\.",
@@ -73,7 +73,7 @@ COMPLAINTS: Final = tuple(
 """What servers say about the other side's first line."""
 
 PROTOCOLS: Final = tuple(
-    Protocol(re.compile(pattern), name)
+    Protocol(pattern, name)
     for pattern, name in (
         (r"HTTP/\d", "HTTP"),
         (r"(GET|POST|HEAD|PUT|OPTIONS|DELETE|PATCH|TRACE) \S", "HTTP"),
@@ -99,14 +99,14 @@ PROTOCOLS: Final = tuple(
 
 def refusal(text: str) -> Refusal | None:
     """The refusal that a line of a server is, or None."""
-    return next((row for row in REFUSALS if row.pattern.match(text)), None)
+    return next((row for row in REFUSALS if re.match(row.pattern, text)), None)
 
 
 def complaint(text: str) -> Refusal | None:
     """The complaint about the client's first line that a line of a server is, or None."""
-    return next((row for row in COMPLAINTS if row.pattern.match(text)), None)
+    return next((row for row in COMPLAINTS if re.match(row.pattern, text)), None)
 
 
 def protocol(text: str) -> str | None:
     """Name of the other protocol that begins like this, or None."""
-    return next((row.name for row in PROTOCOLS if row.pattern.match(text)), None)
+    return next((row.name for row in PROTOCOLS if re.match(row.pattern, text)), None)

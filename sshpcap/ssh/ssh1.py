@@ -25,7 +25,16 @@ _NAMES: Final = {
     36: "SSH1_MSG_DEBUG",
 }
 _CIPHERS: Final = {0: "none", 1: "IDEA", 2: "DES", 3: "3DES", 4: "TSS", 5: "RC4", 6: "Blowfish"}
-_AUTHENTICATIONS: Final = {1: "rhosts", 2: "RSA", 3: "password", 4: "rhosts with RSA", 5: "TIS", 6: "Kerberos"}
+_AUTHENTICATIONS: Final = {
+    1: "rhosts",
+    2: "RSA",
+    3: "password",
+    4: "rhosts with RSA",
+    5: "TIS",
+    6: "Kerberos",
+    16: "CryptoCard",
+}
+"""The draft's, and what PuTTY calls 16."""
 _SMALLEST: Final = 5  # a type and the checksum
 
 

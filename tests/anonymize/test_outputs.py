@@ -278,3 +278,14 @@ def test_results_from_a_pipe_are_anonymous_too() -> None:
     result = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=True, cwd=ROOT)
     assert b"192.0.2.10" not in result.stdout
     assert result.stdout.count(b"\n") == 1
+
+
+def test_a_certificate_keeps_what_its_times_mean() -> None:
+    """The pseudonymous key is read anew, and no moment is known there: it had been "valid" whatever it was."""
+    report = sshpcap.analyze(ROOT / "samples" / "host-certificate-expired" / "capture.pcap")
+    for one in (report, _results().report(report)):
+        (key,) = (session.host_key for session in one.sessions)
+        assert key is not None
+        assert key.certificate is not None
+        assert key.certificate.when_shown == "expired"
+        assert key.signature_as_agreed is True

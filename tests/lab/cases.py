@@ -206,6 +206,14 @@ NEGOTIATIONS = (
         failed("no-common-kex-algorithm", "kexinit", CLIENT),
     ),
     Case(
+        "weak-algorithm-refused-plink",
+        "A weak key exchange method, and nobody to ask: PuTTY's plink",
+        "sshd offers only diffie-hellman-group1-sha1. plink has it, below the line of what it takes without asking, "
+        "and runs with -batch.",
+        lambda scene: scene.meet(run.sshd(scene, "KexAlgorithms=diffie-hellman-group1-sha1"), run.plink(scene)),
+        failed("weak-algorithm-refused", "kexinit", CLIENT),
+    ),
+    Case(
         "no-common-kex-dbclient",
         "No common key exchange algorithm: Dropbear's client",
         "sshd offers only sntrup761x25519-sha512@openssh.com, which this dbclient is too old for.",

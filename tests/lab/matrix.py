@@ -19,6 +19,8 @@ from tests.lab.record import negotiated
 from tests.lab.scene import DRESS, PEERS
 
 FIRST_PORT = 2201
+JSCH = ("/usr/share/java/jsch.jar", "/usr/share/java/jzlib.jar")
+"""Debian's libjsch-java."""
 _SECONDS = 40
 
 
@@ -93,7 +95,8 @@ MEETINGS = (
         ({"server_host_key_algs": ["rsa-sha2-256"]}, ()), ({"compression_algs": ["zlib@openssh.com"]}, ()),
     )),
     *(Meeting("paramiko", (json.dumps(client),), "sshd", options) for client, options in (
-        ({}, ()), ({"ciphers": ["aes128-ctr", "aes192-ctr"]}, ()), ({"keys": ["ssh-ed25519"]}, ()),
+        ({}, ()), ({"disabled": {"ciphers": ["aes128-ctr", "aes192-ctr"]}}, ()),
+        ({"disabled": {"keys": ["ssh-ed25519"]}}, ()),
     )),
     *(Meeting("ssh", client, "dropbear") for client in (
         (), ("KexAlgorithms=ecdh-sha2-nistp256",), ("Ciphers=aes256-ctr",), ("HostKeyAlgorithms=rsa-sha2-256",),
@@ -122,8 +125,39 @@ FAILING = (
     Meeting("plink", (), "sshd", ("KexAlgorithms=sntrup761x25519-sha512",)),
     Meeting("dbclient", (), "sshd", ("Ciphers=aes128-gcm@openssh.com",)),
     Meeting("paramiko", ("{}",), "sshd", ("KexAlgorithms=diffie-hellman-group14-sha1",)),
+    *(Meeting("asyncssh", (json.dumps(client),), "sshd", options) for client, options in (
+        ({"server_host_key_algs": ["ssh-rsa"]}, ()), ({"compression_algs": ["zlib"]}, ()),
+        ({"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-md5"]}, ()),
+        ({"compression_algs": ["zlib@openssh.com"]}, ("Compression=no",)),
+    )),
+    *(Meeting("paramiko", (json.dumps(client),), "sshd", options) for client, options in (
+        ({"set": {"kex": ["mlkem768x25519-sha256"]}}, ()),
+        ({"disabled": {"kex": ["curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"]}},
+         ("KexAlgorithms=ecdh-sha2-nistp256",)),
+        ({"set": {"key_types": ["rsa-sha2-512"]}}, ("HostKeyAlgorithms=ssh-ed25519",)),
+        ({"set": {"ciphers": ["aes128-cbc"]}}, ()), ({"set": {"ciphers": ["aes256-ctr"]}}, ("Ciphers=aes128-ctr",)),
+        ({"set": {"ciphers": ["aes128-ctr"], "digests": ["hmac-md5"]}}, ("MACs=hmac-sha2-256",)),
+    )),
+    Meeting("paramiko", ("{}",), "asyncssh", (json.dumps({"compression_algs": ["zlib@openssh.com"]}),)),
+    *(Meeting("dbclient", client, "sshd", options) for client, options in (
+        (("-c", "aes128-ctr"), ("Ciphers=chacha20-poly1305@openssh.com",)),
+        (("-c", "aes128-ctr", "-m", "hmac-sha1"), ("MACs=hmac-sha2-256",)),
+        (("-c", "aes128-ctr", "-m", "hmac-sha1"), ("Ciphers=aes256-ctr", "MACs=hmac-sha2-256")),
+    )),
+    Meeting("ssh", ("HostKeyAlgorithms=ssh-ed25519",), "dropbear", ("rsa",)),
+    *(Meeting("ssh", client, server, (json.dumps(options),)) for server, client, options in (
+        ("asyncssh", (), {"kex_algs": ["diffie-hellman-group1-sha1"]}),
+        ("asyncssh", ("HostKeyAlgorithms=rsa-sha2-512",), {}),
+        ("asyncssh", (), {"encryption_algs": ["aes256-cbc"]}),
+        ("asyncssh", (_CTR,), {"mac_algs": ["hmac-md5"]}),
+        ("paramiko", ("KexAlgorithms=curve25519-sha256@libssh.org",), {"set": {"kex": ["ecdh-sha2-nistp256"]}}),
+        ("paramiko", ("HostKeyAlgorithms=rsa-sha2-512",), {}),
+        ("paramiko", ("Ciphers=aes256-ctr",), {"set": {"ciphers": ["aes128-ctr"]}}),
+        ("paramiko", (_CTR, "MACs=hmac-sha2-512"), {"set": {"digests": ["hmac-sha2-256"]}}),
+    )),
+    Meeting("asyncssh", (json.dumps({"compression_algs": ["zlib@openssh.com"]}),), "paramiko", ("{}",)),
 )  # fmt: skip
-"""Pairs that do not, with their defaults on one side."""
+"""Pairs that do not: every kind of algorithm, every program that a report has a least change for, on each side."""
 
 
 _RSA_KEX = "SSH_MSG_KEXRSA_PUBKEY SSH_MSG_KEXRSA_SECRET SSH_MSG_KEXRSA_DONE"
@@ -190,7 +224,9 @@ class Stage:
             stop(process)
 
     def _server(self, meeting: Meeting) -> tuple[str, ...]:
-        keys = [f"{self._home}/ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa", "rsa")]
+        kinds = [kind for kind in ("ed25519", "ecdsa", "rsa") if meeting.server != "dropbear" or not
+                 meeting.server_options or kind in meeting.server_options]  # fmt: skip
+        keys = [f"{self._home}/ssh_host_{kind}_key" for kind in kinds]
         if meeting.server == "sshd":
             made = [o.partition("=")[2] for o in meeting.server_options if o.startswith("HostKey=")]
             lines = [o for o in meeting.server_options if not o.startswith("HostKey=")]
@@ -198,10 +234,12 @@ class Stage:
             options = [word for line in lines for word in ("-o", line)]
             return ("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", str(self._port), *options)
         if meeting.server == "dropbear":
-            words = [word for key in keys for word in ("-r", f"{key}.dropbear")]
+            files = [*(f"{key}.dropbear" for key in keys), *(o for o in meeting.server_options if "/" in o)]
+            words = [word for file in files for word in ("-r", file)]
             return ("dropbear", "-F", "-E", "-P", f"{self._home}/pid", "-p", str(self._port), *words)
         options = list(meeting.server_options) or ["{}"]
-        return (sys.executable, "-u", str(PEERS / "chosen_server.py"), str(self._port), keys[0], *options)
+        script = str(PEERS / "chosen_server.py")
+        return (sys.executable, "-u", script, str(self._port), keys[0], *options, meeting.server)
 
     def _client(self, meeting: Meeting) -> tuple[str, ...]:
         port, options = str(self._port), meeting.client_options
@@ -228,6 +266,13 @@ class Stage:
             )
         if meeting.client == "dbclient":
             return ("dbclient", "-y", "-y", "-p", port, *options, f"lab@{SERVER}", "true")
+        if meeting.client == "jsch":
+            told = [option for option in options if not option.startswith("LINE:")]
+            lines = [option.removeprefix("LINE:") for option in options if option.startswith("LINE:")]
+            source = self._home / str(self._port) / "JschClient.java"
+            source.parent.mkdir()
+            source.write_text((PEERS / source.name).read_text().replace("// LINES", "\n".join(lines)))
+            return ("java", "-cp", ":".join(JSCH), str(source), SERVER, port, *told)
         script = str(PEERS / "chosen_client.py")
         return (sys.executable, "-u", script, meeting.client, SERVER, port, *options)
 

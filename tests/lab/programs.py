@@ -118,9 +118,9 @@ def full_asyncssh_server(scene: Scene) -> Program:
     return _python("asyncssh_server.py", str(PORT), f"{scene.home}/ssh_host_ed25519_key", module="asyncssh")
 
 
-def asyncssh_server(scene: Scene, method: str) -> Program:
+def asyncssh_server(scene: Scene, method: str, **more: list[str]) -> Program:
     """A server made with asyncssh that offers one key exchange method and lets everybody in."""
-    options = json.dumps({"kex_algs": [method]})
+    options = json.dumps({"kex_algs": [method], **more})
     words = (f"{scene.home}/ssh_host_ed25519_key", options)
     return _python("chosen_server.py", str(PORT), *words, module="asyncssh")
 
@@ -229,6 +229,21 @@ def _python(name: str, *words: str, module: str | None = None) -> Program:
     if module:
         version = f"{module} {importlib.metadata.version(module)}, {version}"
     return Program((sys.executable, "-u", str(PEERS / name), *words), version)
+
+
+def named(program: str) -> str:
+    """What a program calls itself, by its short name."""
+    python = f"Python {sys.version.split()[0]}"
+    if program in ("asyncssh", "paramiko"):
+        return f"{program} {importlib.metadata.version(program)}, {python}"
+    if program == "tinysshd":
+        asked = ("dpkg-query", "-W", "-f", "TinySSH ${Version} (Debian)", "tinysshd")
+        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout
+    called = {"sshd": (_SSHD, "-V"), "uppity": ("uppity", "--version"), "python": ()}.get(program, (program, "-V"))
+    answer = _version(*called) if called else ""
+    return (
+        (answer if program in answer.lower() else f"{program}: {answer}") if called else f"a test's program, {python}"
+    )
 
 
 @functools.cache

@@ -11,14 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sshpcap
+from sshpcap.analyzer import Analyzer
 from sshpcap.capture import open_capture
+from sshpcap.report.machine import to_json
 from tests.golden import ROOT
 from tests.lab.network import wait_until
 from tests.live.veth import Veth, missing
@@ -45,6 +47,9 @@ EVERY = (
     ),
 )
 LINGER = 5.6
+RATE = 2000
+SECOND = 1_000_000_000
+NOW = 1_700_000_000 * SECOND
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +83,9 @@ def outline(session: Any) -> dict[str, Any]:
     return {
         "ends": [client["address"], client["port"], server["address"], server["port"]],
         "stage": shown["stage"],
-        "outcome": shown["outcome"] if shown["stage"] == "kexinit" else None,
-        "cause": shown["verdict"]["cause"] if shown["stage"] == "kexinit" else None,
-        "close": [close["how"], close["by"], close["stage"]] if shown["stage"] == "kexinit" else None,
+        "outcome": shown["outcome"],
+        "cause": shown["verdict"]["cause"],
+        "close": [close["how"], close["by"], close["stage"], close["confidence"]],
         "messages": [
             [m["sender"], m["name"], m["length"], m["complete"], m["acknowledged"]] for m in shown["messages"]
         ],
@@ -92,9 +97,20 @@ def outline(session: Any) -> dict[str, Any]:
 
 
 def of_file(path: Path) -> list[dict[str, Any]]:
-    from sshpcap.report.machine import to_json
-
     return [outline(to_json(session)) for session in sshpcap.analyze(path).sessions]
+
+
+def of_the_same_frames(out: Path) -> list[dict[str, Any]]:
+    """What the file path says of all of `EVERY`, one after another at the replay's rate, told as connections end."""
+    frames = [octets for name in EVERY for octets in frames_of(SAMPLES / name / "capture.pcap")]
+    spaced = [Recorded(octets, NOW + at * SECOND // RATE) for at, octets in enumerate(frames)]
+    (out / "all.pcap").write_bytes(pcap(spaced))
+    analyzer = Analyzer((22,))
+    with open_capture(str(out / "all.pcap")) as source:
+        for block in source.blocks():
+            analyzer.feed(block)
+        sessions = [*analyzer.take_ended(idle=True), *analyzer.finish().sessions]
+    return sorted_by_ends(outline(to_json(session)) for session in sessions)
 
 
 def replayed(link: Veth, out: Path, *options: str) -> list[dict[str, Any]]:
@@ -102,32 +118,24 @@ def replayed(link: Veth, out: Path, *options: str) -> list[dict[str, Any]]:
     log = out / "events"
     with log.open("wb") as sink, link.live("near", *options, stdout=sink) as live:
         for name in EVERY:
-            link.send("far", SAMPLES / name / "capture.pcap", 2000)
+            link.send("far", SAMPLES / name / "capture.pcap", RATE)
         time.sleep(LINGER)
         live.send_signal(signal.SIGINT)
         assert live.wait(20) == 0
-    return [outline(event["session"]) for event in events(log)]
+    return sorted_by_ends(outline(event["session"]) for event in events(log))
 
 
-def sorted_by_ends(outlines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def sorted_by_ends(outlines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(outlines, key=lambda one: one["ends"])
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the sample of two connections is told otherwise when it is replayed quickly: open"
-)
 @pytest.mark.parametrize("options", [(), ("-i", "lo"), ("--filter", "tcp or icmp")], ids=["ring", "two", "expression"])
 def test_a_replay_is_told_as_the_file(link: Veth, out: Path, options: tuple[str, ...]) -> None:
-    right = [one for name in EVERY for one in of_file(SAMPLES / name / "capture.pcap")]
-    assert sorted_by_ends(replayed(link, out, *options)) == sorted_by_ends(right)
+    assert replayed(link, out, *options) == of_the_same_frames(out)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the sample of two connections is told otherwise when it is replayed quickly: open"
-)
 def test_scapys_socket_tells_the_same(link: Veth, out: Path) -> None:
-    right = [one for name in EVERY for one in of_file(SAMPLES / name / "capture.pcap")]
-    assert sorted_by_ends(replayed(link, out, "--scapy")) == sorted_by_ends(right)
+    assert replayed(link, out, "--scapy") == of_the_same_frames(out)
 
 
 def test_any_is_all_interfaces(link: Veth, out: Path) -> None:

@@ -13,8 +13,8 @@ from sshpcap.capture import open_capture
 from sshpcap.frames import ACK, FIN, PSH, SYN
 from sshpcap.live.watch import Bounds, Change, Watch
 from sshpcap.model import Duration, Session
-from tests.support.blocks import block_of, sliced
-from tests.support.captures import Recorded, captures_at_hand, name_of
+from tests.support.blocks import block_of, rows_of, sliced
+from tests.support.captures import SAMPLES, Recorded, captures_at_hand, name_of
 from tests.support.frames import SERVER4, ethernet, ipv4, tcp
 from tests.support.sshbytes import kexinit, packet
 from tests.support.wireflow import Flow
@@ -78,6 +78,19 @@ def _apart_from_patience(session: Session) -> Session:
     if session.awaited is None or session.close.how != "silence":
         return session
     return msgspec.structs.replace(session, awaited=msgspec.structs.replace(session.awaited, waited=Duration(0)))
+
+
+def test_a_refusal_is_held_against_the_ttls_of_connections_that_were_told() -> None:
+    """As on a file: whether the server itself refused shows by its other connections."""
+    frames = []
+    for name in ("ok-openssh", "port-closed"):
+        with open_capture(str(SAMPLES / name / "capture.pcap")) as source:
+            frames += [row.octets for block in source.blocks() for row in rows_of(block)]
+    watch = Watch((22,), tolerant=False)
+    Feeder(watch).feed(Recorded(octets, START + at * SECOND // 1000) for at, octets in enumerate(frames))
+    _, refused = [change.session for change in watch.tick(START + 20 * SECOND)]
+    assert refused.outcome == "refused"
+    assert refused.close.confidence == "high"
 
 
 # --- what is told, and when ------------------------------------------------------------------------------------------

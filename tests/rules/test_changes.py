@@ -63,14 +63,16 @@ def test_sshd_gets_a_weak_name_by_plus() -> None:
 
 
 def test_sshd_without_the_key() -> None:
-    make, lines = commands("server", mine={"server_host_key_algorithms": "ecdsa-sha2-nistp256"})
+    make, lines, narrowed = commands("server", mine={"server_host_key_algorithms": "ecdsa-sha2-nistp256"})
     assert make == "ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key"
     assert lines == "HostKey /etc/ssh/ssh_host_ecdsa_key"
+    # The key may be there, and not be allowed: a capture does not tell that apart.
+    assert narrowed == "HostKeyAlgorithms ssh-ed25519,rsa-sha2-512,ecdsa-sha2-nistp256"
 
 
 def test_sshd_without_the_curve() -> None:
     lists = {"server_host_key_algorithms": "ecdsa-sha2-nistp256"}
-    make, lines = commands("server", mine={"server_host_key_algorithms": "ecdsa-sha2-nistp384"}, theirs=lists)
+    make, lines, _ = commands("server", mine={"server_host_key_algorithms": "ecdsa-sha2-nistp384"}, theirs=lists)
     assert make == "ssh-keygen -q -t ecdsa -b 384 -N '' -f /etc/ssh/ssh_host_ecdsa384_key"
     assert lines == "HostKey /etc/ssh/ssh_host_ecdsa384_key"
 
@@ -111,7 +113,6 @@ def test_other_programs_that_can_are_named() -> None:
         ("AsyncSSH_2.24.1", "asyncssh.connect(…, kex_algs='+diffie-hellman-group1-sha1')"),
         ("ssh2js1.17.0", "algorithms: { kex: { append: ['diffie-hellman-group1-sha1'] } }"),
         ("JSCH-0.1.54", 'session.setConfig("kex", session.getConfig("kex") + ",diffie-hellman-group1-sha1");'),
-        ("dropbear_2022.83", "#define DROPBEAR_DH_GROUP1 1"),
         ("Unknown_1.0", None),
     ],
 )
@@ -120,6 +121,68 @@ def test_other_clients(client: str, command: str | None) -> None:
                  if r.side == "client"]  # fmt: skip
     assert remedy.command == command
     assert "weak" in (remedy.risk or "")
+
+
+@pytest.mark.parametrize(
+    "lists, lines",
+    [
+        ({"kex_algorithms": "diffie-hellman-group1-sha1"}, ["DROPBEAR_DH_GROUP1 1", "DROPBEAR_DH_GROUP1_CLIENTONLY 0"]),
+        ({"encryption": "3des-cbc"}, ["DROPBEAR_3DES 1", "DROPBEAR_ENABLE_CBC_MODE 1"]),
+        ({"kex_algorithms": "diffie-hellman-group16-sha512"}, ["DROPBEAR_DH_GROUP16 1"]),
+    ],
+)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_build_of_dropbear(side: str, lists: dict[str, str], lines: list[str]) -> None:
+    """By common-algo.c and default_options.h of 2022.83, and a build with these lines."""
+    words, other = ("dropbear_2022.83", "OpenSSH_9.2p1"), {"theirs": lists}
+    if side == "server":
+        words, other = words[::-1], {"mine": lists}
+    assert commands(side, *words, **other) == [f"#define {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    "server, line",
+    [
+        ("AsyncSSH_2.24.1", "asyncssh.listen(…, server_host_keys=[…, 'ssh_host_ecdsa_key'])"),
+        ("paramiko_5.1.0", "transport.add_server_key(paramiko.PKey.from_path('ssh_host_ecdsa_key'))"),
+    ],
+)
+def test_a_library_without_the_key(server: str, line: str) -> None:
+    wanted = {"server_host_key_algorithms": "ecdsa-sha2-nistp256"}
+    made = commands("server", "OpenSSH_9.2p1", server, mine=wanted)
+    assert made == ["ssh-keygen -q -t ecdsa -N '' -f ssh_host_ecdsa_key", line]
+
+
+@pytest.mark.parametrize(
+    "client, mine, theirs, told",
+    [
+        ("dropbear_2022.83", {"encryption": "aes128-ctr"}, {"encryption": "chacha20-poly1305@openssh.com"},
+         "dbclient -c aes128-ctr,chacha20-poly1305@openssh.com 203.0.113.7"),
+        ("dropbear_2022.83", {"mac": "hmac-sha1"}, {"mac": "hmac-sha2-256"},
+         "dbclient -m hmac-sha1,hmac-sha2-256 203.0.113.7"),
+        # Another release, or what its options do not choose: that takes a build.
+        ("dropbear_2020.81", {"mac": "hmac-sha1"}, {"mac": "hmac-sha2-256"}, "#define DROPBEAR_SHA2_256_HMAC 1"),
+        ("dropbear_2022.83", {"kex_algorithms": "curve25519-sha256"}, {"kex_algorithms": "ecdh-sha2-nistp256"},
+         "#define DROPBEAR_ECDH 1"),
+        ("paramiko_5.1.0", {"encryption": "aes256-ctr"}, {"encryption": "aes128-cbc"},
+         "options = transport.get_security_options(); options.ciphers += ('aes128-cbc',)"),
+        ("JSCH-0.1.54", {"mac": "hmac-md5"}, {"mac": "hmac-sha1,hmac-sha2-512"},
+         'session.setConfig("mac.c2s", session.getConfig("mac.c2s") + ",hmac-sha1");'),
+        ("JSCH-0.1.54", {}, {"kex_algorithms": "curve25519-sha256@libssh.org"}, None),
+        ("JSCH_0.2.15", {}, {"kex_algorithms": "curve25519-sha256@libssh.org"},
+         'session.setConfig("kex", session.getConfig("kex") + ",curve25519-sha256@libssh.org");'),
+    ],
+)  # fmt: skip
+def test_clients_that_were_told_to_offer_less(
+    client: str, mine: dict[str, str], theirs: dict[str, str], told: str | None
+) -> None:
+    assert commands("client", client, mine=mine, theirs=theirs)[0] == told
+
+
+def test_what_paramiko_disables_must_be_allowed() -> None:
+    (remedy,) = [r for r in remedies("paramiko_5.1.0", mine={"encryption": "aes256-ctr"},
+                                     theirs={"encryption": "aes128-ctr"}) if r.side == "client"]  # fmt: skip
+    assert "disabled_algorithms" in remedy.action
 
 
 def test_no_name_of_a_peer_gets_into_a_command() -> None:

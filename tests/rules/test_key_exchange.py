@@ -21,6 +21,7 @@ from tests.support.sshbytes import (
     string,
     uint32,
     uint64,
+    unimplemented,
 )
 from tests.support.wireflow import START, Flow
 
@@ -200,6 +201,34 @@ def test_a_login_message_in_the_clear() -> None:
     left = proposed()
     left.client.sends(packet(b"\x32" + string("root")))
     assert "unexpected-message" not in findings_of(closed(left))
+
+
+def test_a_second_proposal() -> None:
+    flow = proposed()
+    flow.client.sends(packet(kexinit(False, b"x" * 16, encryption="aes256-ctr")))
+    session = session_of(closed(flow, by="server"))
+    (finding,) = told(session)
+    assert (finding.id, finding.party, finding.confidence) == ("unexpected-message", "client", "medium")
+    assert "a second time" in finding.summary
+    assert session.negotiation is not None
+    assert session.negotiation.encryption_client_to_server.chosen == "aes128-ctr"
+    left = proposed()
+    left.client.sends(packet(kexinit(False, b"x" * 16)))
+    assert "unexpected-message" not in findings_of(closed(left))
+    answered = proposed()
+    answered.client.sends(packet(kexinit(False, b"x" * 16)))
+    answered.server.sends(packet(unimplemented(1)))
+    assert "unexpected-message" not in findings_of(closed(answered, by="server"))
+
+
+@pytest.mark.parametrize(
+    "after, before, word", [(-60, 60, "valid"), (60, 120, "not yet valid"), (-120, -60, "expired")]
+)
+def test_the_times_of_a_certificate_when_it_was_shown(after: int, before: int, word: str) -> None:
+    session = session_of(closed(shown(certificate(after=NOW + after, before=NOW + before))))
+    assert session.host_key is not None
+    assert session.host_key.certificate is not None
+    assert session.host_key.certificate.when_shown == word
 
 
 # --- octets that are no packet --------------------------------------------------------------------------------------

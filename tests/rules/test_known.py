@@ -1,5 +1,6 @@
 """Findings about host keys that the user's files, or earlier connections, speak of."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from sshpcap.model import Finding, Session
 from sshpcap.ssh.known_hosts import KnownHosts, read_known_hosts
 from tests.golden import ROOT, run
 from tests.rules.test_rules import SIGNATURE, shown_key
+from tests.ssh.test_known_hosts import putty_row
 from tests.support.keys import WITH_SSH_KEYGEN, certify, make_key, public, shown
-from tests.support.sessions import closed, proposed
+from tests.support.sessions import closed, proposed, write_pcap
 from tests.support.sshbytes import ecdh_init, ecdh_reply, newkeys, packet
 from tests.support.wireflow import Flow
 
@@ -162,3 +164,39 @@ def test_the_option(tmp_path: Path) -> None:
                   ["--known-hosts", str(known), "--name", "203.0.113.7"]):  # fmt: skip
         assert run([*words, capture])[1] == 2
     assert run(["--known-hosts", str(known), "--name", "203.0.113.7=host", capture])[1] == 0
+
+
+def test_several_keys_over_several_captures_with_their_times(folder: Path, tmp_path: Path) -> None:
+    names = []
+    for number, name in enumerate(("one", "two")):
+        flow = Flow(ports=(40000 + number, 22))
+        flow.wait(number * 2 * 86_400)
+        names.append(
+            str(write_pcap(tmp_path / f"{name}.pcap", closed(with_key(folder, name, accepted=True, flow=flow))))
+        )
+    printed, _ = run(["--format", "json", *names])
+    one, two = json.loads(printed)["sessions"]
+    (before,) = two["host_key"]["shown_before"]
+    assert (before["sha256"], before["connection"]) == (shown(folder, "one").sha256, 1)
+    assert before["time"] == one["start"]
+    told = [f["summary"] for s in (one, two) for f in s["findings"] if f["id"] == "host-key-differs"]
+    moments = [s["start"][:19].replace("T", " ") for s in (two, one)]
+    assert [f"48.0 h {word} ({moment} UTC)" in text for word, moment, text in zip(("later", "before"), moments, told,
+                                                                              strict=True)] == [True, True]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "ascii"])
+def test_an_exported_registry_file(folder: Path, tmp_path: Path, encoding: str) -> None:
+    """regedit writes UTF-16 with a byte order mark (version 5.00); REGEDIT4 is in ASCII."""
+    capture = write_pcap(tmp_path / "capture.pcap", closed(with_key(folder, "one", accepted=True)))
+    head = "Windows Registry Editor Version 5.00" if encoding == "utf-16" else "REGEDIT4"
+    statuses = []
+    for name in ("one", "two"):
+        kind, numbers = putty_row(folder, name)
+        lines = (head, "", r"[HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\SshHostKeys]",
+                 f'"{kind}@22:host.example.org"="{numbers}"', "")  # fmt: skip
+        (tmp_path / "keys.reg").write_bytes("\r\n".join(lines).encode(encoding))
+        words = ["--known-hosts", str(tmp_path / "keys.reg"), "--name", "203.0.113.7=host.example.org"]
+        (session,) = json.loads(run(["--format", "json", *words, str(capture)])[0])["sessions"]
+        statuses.append(session["host_key"]["known_hosts"]["status"])
+    assert statuses == ["match", "changed"]

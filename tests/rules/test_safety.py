@@ -157,6 +157,24 @@ def test_small_group() -> None:
     assert "1024 bits" in finding.summary
 
 
+@pytest.mark.parametrize("p, g, said", [
+    ((1 << 2048) - 1, 2, "is not prime"), ((1 << 2203) - 1, 2, "is prime, but no safe prime"),
+    ((1 << 2203) - 1, 1, "the generator"), ((1 << 2203) - 1, (1 << 2203) - 2, "the generator"), (-5, 2, "is not prime"),
+])  # fmt: skip
+def test_a_modulus_that_is_no_safe_prime(p: int, g: int, said: str) -> None:
+    """2^2203 - 1 is a Mersenne prime; half of it is even more than odd: 2^2202 - 1 is divisible by 3."""
+    lists = {"kex_algorithms": "diffie-hellman-group-exchange-sha256"}
+    flow: Flow = greeted()
+    flow.client.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(kexinit(**lists)))
+    flow.client.sends(packet(gex_request(2048, 2048, 8192)))
+    flow.server.sends(packet(gex_group(p, g)))
+    session = session_of(closed(flow))
+    (finding,) = [f for f in session.findings if f.id == "weak-algorithms"]
+    assert said in finding.summary
+    assert any("weak: its" in row.text for row in session.timeline)
+
+
 @pytest.mark.parametrize(
     "agreed, signed, fires",
     [
@@ -165,12 +183,17 @@ def test_small_group() -> None:
         ("rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512", False),
         ("sk-ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", False),
         ("ssh-ed25519", "ssh-rsa", True),
+        ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", False),
+        ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", False),
+        ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "ssh-rsa", True),
     ],
 )
 def test_signature_of_another_algorithm(agreed: str, signed: str, fires: bool) -> None:
     lists = {"server_host_key_algorithms": agreed}
-    found = ids(connected(client=lists, server=lists, signed=signed))
-    assert ("signature-of-another-algorithm" in found) == fires
+    session = connected(client=lists, server=lists, signed=signed)
+    assert ("signature-of-another-algorithm" in ids(session)) == fires
+    assert session.host_key is not None
+    assert session.host_key.signature_as_agreed is not fires
 
 
 # --- labelled captures of real programs ------------------------------------------------------------------------------

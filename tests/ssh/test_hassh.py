@@ -1,8 +1,15 @@
 """HASSH of real programs; their lists are in tests/support/kexinits.json."""
 
+import shutil
+import subprocess
+
 import pytest
 
+import sshpcap
+from sshpcap.model import Who
+from sshpcap.ssh.defaults import defaults
 from sshpcap.ssh.hassh import hassh
+from tests.golden import ROOT
 from tests.support.proposals import offer, proposal
 
 HASHES = [
@@ -33,6 +40,55 @@ HASHES = [
 @pytest.mark.parametrize("side, identification, md5", HASHES)
 def test_hashes_of_programs(side: str, identification: str, md5: str) -> None:
     assert hassh(proposal(side, identification), client=side == "client").hash == md5
+
+
+# Made by others: the authors' own table of recordings (salesforce/hassh, hassh_fingerprints.json, 2018), the manual of
+# nmap's ssh-hassh, and logs of the Cowrie honeypot for clients of 9.0p1 and of 9.2p1 before strict key exchange.
+PUBLISHED: list[tuple[Who, str, str]] = [
+    ("client", "7.5p1 Debian-14", "0df0d56bb50c6b2426d8d40234bf1826"),
+    ("client", "7.6–7.7", "06046964c022c6407d15a27b12a6a4fb"),
+    ("client", "7.8–8.1", "ec7378c1a92f5a8dde7e8b7a1ddf33d1"),
+    ("client", "8.2–8.7", "ae8bd7dd09970555aa4c6ed22adbbf56"),
+    ("client", "9.0–9.5", "78c05d999799066a2b4554ce7b1585a6"),
+    ("server", "7.4–8.1", "b12d2871a1189eff20364cf5333619ee"),
+]
+
+
+@pytest.mark.parametrize("side, release, md5", PUBLISHED)
+def test_the_table_of_defaults_has_the_hashes_that_others_published(side: Who, release: str, md5: str) -> None:
+    (row,) = [one for one in defaults(side) if (one.program, one.release) == ("OpenSSH", release)]
+    assert hassh(row.proposal, client=side == "client").hash == md5
+
+
+def test_the_example_of_the_definition() -> None:
+    """paramiko 2.4.1 of the authors' table: lists and hash."""
+    lists = {
+        "kex_algorithms": "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+        "diffie-hellman-group-exchange-sha256,diffie-hellman-group-exchange-sha1,diffie-hellman-group14-sha1,"
+        "diffie-hellman-group1-sha1",
+        "encryption": "aes128-ctr,aes192-ctr,aes256-ctr,aes128-cbc,aes192-cbc,aes256-cbc,blowfish-cbc,3des-cbc",
+        "mac": "hmac-sha2-256,hmac-sha2-512,hmac-sha1,hmac-md5,hmac-sha1-96,hmac-md5-96",
+        "compression": "none",
+    }
+    assert hassh(offer(**lists), client=True).hash == "b5752e36ba6c5979a575e43178908adf"
+
+
+TSHARK = shutil.which("tshark")
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
+@pytest.mark.parametrize(
+    "name", ["ok-openssh", "ok-plink", "ok-dbclient", "ok-paramiko", "ok-asyncssh", "ok-dropbear-server"]
+)
+def test_wireshark_says_the_same(name: str) -> None:
+    capture = ROOT / "samples" / name / "capture.pcap"
+    fields = ("ssh.kex.hassh", "ssh.kex.hasshserver")
+    argv = [str(TSHARK), "-n", "-r", str(capture), "-T", "fields", *(w for field in fields for w in ("-e", field))]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    said = [line.split("\t") for line in done.stdout.splitlines() if line.strip()]
+    (session,) = sshpcap.analyze(capture).sessions
+    ours = [party.hassh.hash for party in (session.client, session.server) if party.hassh]
+    assert ours == [next(row[place] for row in said if row[place]) for place in (0, 1)]
 
 
 def test_the_string_is_of_the_own_direction() -> None:

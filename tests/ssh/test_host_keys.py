@@ -66,6 +66,7 @@ def test_committed_certificates() -> None:
         valid_before=_moment("2025-01-01T00:00:00"),
         ca_type="ssh-ed25519",
         ca_sha256="SHA256:HJtBLCZgmExLBZPZP/IC3EyKwrBShzvpp9TmSixH+us",
+        ca_bits=256,
     )
     assert certificate_of(BLOBS[1]) == Certificate(
         type="host",
@@ -76,6 +77,7 @@ def test_committed_certificates() -> None:
         valid_before=None,
         ca_type="ssh-rsa",
         ca_sha256="SHA256:3lFXWm05VvOCXGn5GNQUE8ciYYhyXX0Tepn8KLuHfg0",
+        ca_bits=2048,
     )
 
 

@@ -1,4 +1,8 @@
-"""asyncssh or paramiko, told what to offer: MODULE ADDRESS PORT OPTIONS (JSON). Only until the host key is accepted."""
+"""asyncssh or paramiko, told what to offer: MODULE ADDRESS PORT OPTIONS (JSON). Only until the host key is accepted.
+
+OPTIONS of asyncssh are its own; of paramiko `disabled` (disabled_algorithms), `set` (security options), and `run`:
+lines of Python about `transport`, from a report.
+"""
 
 import asyncio
 import json
@@ -26,8 +30,12 @@ else:
     import paramiko
 
     with socket.create_connection((address, port), timeout=20) as peer:
-        transport = paramiko.Transport(peer, disabled_algorithms=options)
+        transport = paramiko.Transport(peer, disabled_algorithms=options.get("disabled", {}))
         try:
+            for name, value in options.get("set", {}).items():
+                setattr(transport.get_security_options(), name, value)
+            for line in options.get("run", ()):
+                exec(line)
             transport.start_client(timeout=20)
             print("the login is reached")
         except paramiko.SSHException as error:
