@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import sshpcap
+from benchmarks.traffic import frames_of
 from sshpcap import limits
 from sshpcap.capture import open_capture
 from sshpcap.frames import ACK, FIN, PSH, SYN
@@ -274,6 +275,20 @@ def test_closed_connections_are_told_early_when_room_is_needed() -> None:
     changes = [change for _ in range(5) for change in told(watch, START + limits.LINGER_NS)]
     assert Counter(change.over for change in changes) == {"closed": 400}
     assert not watch.lost
+
+
+@pytest.mark.parametrize(("sample", "outcome"), [("ok-openssh", "encrypted"), ("no-common-kex-openssh", "failed")])
+def test_a_handshake_of_which_a_frame_was_lost_says_so(sample: str, outcome: str) -> None:
+    """The kernel had no room for one side's proposal: that is told, and no cause is made up from half of them."""
+    frames = frames_of(sample)
+    lost = next(at for at, octets in enumerate(frames) if len(octets) > 700)
+    watch = Watch((22,), tolerant=False)
+    Feeder(watch).feed(Recorded(one, START + 1000 * at) for at, one in enumerate(frames) if at != lost)
+    (session,) = [change.session for change in told(watch, START + 60 * SECOND) if change.over]
+    assert session.outcome == outcome
+    assert session.coverage.gaps == len(frames[lost]) - 66
+    assert "incomplete-capture" in [finding.id for finding in session.findings]
+    assert session.verdict.cause != "no-common-kex-algorithm"
 
 
 def test_what_waits_to_be_told_takes_the_room_of_unanswered_syns() -> None:
