@@ -19,7 +19,7 @@ _DRAWN: Final = ("sshpcap.live.screen", "sshpcap.report.terminal")
 
 
 def preload(*, kept: bool, served: bool, drawn: bool) -> None:
-    """Load it: what a live capture will not do costs half of its start."""
+    """Load it, but nothing that will not be needed: most of the time of a start goes into loading."""
     for name in (*_LATER, *(_KEPT if kept else ()), *(_SERVED if served else ()), *(_DRAWN if drawn else ())):
         importlib.import_module(name)
     if drawn:
