@@ -269,7 +269,7 @@ class Analyzer:
         elif len(self._connections) - self._candidates >= self.max_connections:
             self._evict()
         connection = self._connections[pair] = Connection(first, candidate=candidate)
-        if self._triage is not None:
+        if self._triage is not None and self.sets_aside:
             self._openings.opened(pair)
         self._held += connection.held
         if not candidate:

@@ -77,11 +77,17 @@ RING_BLOCK_MS: Final = 100
 PORTABLE_FRAMES: Final = 4096
 """Frames put into one block where there is no ring."""
 
-LIVE_CONNECTIONS: Final = 30_000
-"""Connections held while capturing, unless an option says otherwise: far more than a jump host has at once."""
+LIVE_CONNECTIONS: Final = 50_000
+"""Connections held while capturing, unless an option says otherwise: more SYNs than fit into LIVE_BYTES. So the octets
+are what a flood runs into, and memory does not depend on what takes its place later."""
 
-LIVE_BYTES: Final = 256 << 20
-"""Octets that they may take, as reckoned with CONNECTION_BYTES and SEGMENT_BYTES."""
+LIVE_BYTES: Final = 192 << 20
+"""Octets that they may take, as reckoned with CONNECTION_BYTES and SEGMENT_BYTES: 6,000 open sessions, or 40,000
+SYNs."""
+
+LIVE_TRIM_SECONDS: Final = 15.0
+"""How often memory that is free in between goes back to the system: a flood leaves holes, and a process that runs for
+days would keep the most that it ever took. It takes less than a millisecond."""
 
 ORDINARY_BYTES: Final = 64 << 10
 """What an ordinary connection takes at most, when it is encrypted."""
@@ -98,12 +104,16 @@ LIVE_UNANSWERED_NS: Final = 75_000_000_000
 LIVE_STALLED_NS: Final = 5_000_000_000
 """A handshake that did not go on for this long is told as stalled, as in a report (`vocabulary`: stalled)."""
 
-LIVE_PASSED_OVER: Final = 10_000
+LIVE_PASSED_OVER: Final = 4096
 """Endpoints remembered of connections that were let go while they were open, and of those that were told: of what still
 comes of them, nothing more is said."""
 
 LIVE_TELL_LATER: Final = 4096
 """Connections that are over and wait to be told; more are only counted. Telling one takes some 0.3 ms."""
+
+LIVE_TELL_LATER_SHARE: Final = 4
+"""The share of LIVE_BYTES (a quarter) that they may take, beyond it where nothing but handshakes is held: a hostile one
+takes as much as fifty others."""
 
 LIVE_UNANSWERED_TOLD: Final = 32
 """SYNs without answer told in one go, of all that expire at that moment; a flood is only counted."""
@@ -146,8 +156,8 @@ RECORDED_BYTES: Final = 4 << 30
 """Memory for all recordings together; the report on them needs about as much again. A connection that was only asked
 for takes CONNECTION_BYTES, a handshake some 35 kB: beyond some hundred thousand of them nothing more is recorded."""
 
-CONNECTION_BYTES: Final = 8 << 10
-"""What a recording takes without a segment (measured: 7.8 kB with one)."""
+CONNECTION_BYTES: Final = 4608
+"""What a recording takes without a segment (measured: 5.0 kB with one)."""
 
 SEGMENT_BYTES: Final = 512
 """What a recorded segment takes beside its payload (measured: 33 kB for 43 segments with 7.8 kB of payload)."""

@@ -198,17 +198,19 @@ class LiveRing:
     def _ready(self) -> FrameBlock | None:
         """What stands in the ring now, up to a quarter of it: the rest stays free for what comes meanwhile."""
         starts: list[int] = []
+        mapped, step_of, keep = self._map, _NEXT_OFFSET, starts.append
         for _ in range(max(1, self._count // 4)):
             base = self._at * limits.RING_BLOCK_BYTES
-            status, frames, first = struct.unpack_from("=III", self._map, base + 8)
+            status, frames, first = struct.unpack_from("=III", mapped, base + 8)
             if not status & _STATUS_USER or len(starts) >= limits.RING_FRAMES:
                 break
             self._held.append(base)
             self._at = (self._at + 1) % self._count
             at = base + first
             for _ in range(frames):
-                starts.append(at)
-                at += _NEXT_OFFSET(self._map, at)[0]
+                keep(at)
+                (step,) = step_of(mapped, at)
+                at += step
         return self._block(np.array(starts, dtype=np.int64)) if starts else None
 
     @property

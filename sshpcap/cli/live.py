@@ -108,6 +108,7 @@ def live(
     from sshpcap.live import outputs
     from sshpcap.live.loop import Loop
     from sshpcap.live.names import named
+    from sshpcap.live.preload import preload
     from sshpcap.live.watch import Bounds, Watch
 
     if bool(pipe) == bool(names):
@@ -121,7 +122,9 @@ def live(
     watch = Watch(every_port, bounds, keep_frames=directory is not None)
     drawn = sys.stdout.isatty() and not events and output is None
     color = drawn and wants_color(sys.stdout, no_color)
-    # From here on without rights: whatever is opened must be open to --user, now and when it is opened again.
+    preload(kept=directory is not None, served=metrics is not None, drawn=drawn)
+    # From here on without rights: whatever is opened must be open to --user, now and when it is opened again, and our
+    # own files may not be readable.
     runs_as = _give_up_rights(user, source)
     chosen = [] if drawn else [_events(output, failures)]
     if syslog:
@@ -186,11 +189,8 @@ def _metrics(address: str) -> "Output":
 
 
 def _give_up_rights(user: str, source: "LiveSource") -> str:
-    """What will be needed is loaded first: afterwards our own files may not be readable."""
     from sshpcap.live import privilege
-    from sshpcap.live.preload import preload
 
-    preload()
     try:
         return privilege.drop(user)
     except privilege.PrivilegeError as error:

@@ -3,10 +3,13 @@
 import re
 import sys
 from datetime import UTC, datetime
+from io import BytesIO
 
 import numpy as np
 
-from sshpcap.capture.recorder_dir import Packet, RecorderDirectory, pcapng
+from sshpcap import limits
+from sshpcap.capture.recorder_dir import RecorderDirectory
+from sshpcap.capture.writer import PcapngWriter
 from sshpcap.frames import FrameBlock
 from sshpcap.live.statistics import Statistics
 from sshpcap.live.watch import Change, Watch
@@ -70,12 +73,16 @@ def _annotated(change: Change, ports: tuple[int, ...]) -> bytes:
     for finding in session.findings:
         for evidence in finding.evidence:
             comments.setdefault(evidence.frame, []).append(f"{finding.id}: {evidence.what}")
-    packets = [
-        Packet(kept.time, kept.link_type, kept.octets, kept.original,
-               safe("; ".join(dict.fromkeys(comments.get(number, ())))))
-        for number, kept in enumerate(change.frames, 1)
-    ]  # fmt: skip
-    return pcapng(packets, safe(about), f"sshpcap {VERSION}")
+    interfaces = {link: at for at, link in enumerate(dict.fromkeys(kept.link_type for kept in change.frames))}
+    out = BytesIO()
+    writer = PcapngWriter(out, comment=safe(about), program=f"sshpcap {VERSION}", link_types=tuple(interfaces))
+    for number, kept in enumerate(change.frames, 1):
+        said = tuple(safe(text)[: limits.SHOWN_COMMENT] for text in dict.fromkeys(comments.get(number, ())))
+        place = interfaces[kept.link_type]
+        writer.frame(kept.octets, kept.time, original=kept.original, interface=place, comments=said)
+    # Without it whoever reads the file would believe that the capture ended with its last frame.
+    writer.statistics(end_time=change.observed_until or None, drops=None)
+    return out.getvalue()
 
 
 def _read_again(change: Change, ports: tuple[int, ...]) -> Session:

@@ -4,6 +4,7 @@ The only clock is here. Its time runs with that of the frames: the latest frame'
 read, so that a capture that is replayed through a pipe is told as one that is live.
 """
 
+import ctypes
 import gc
 import signal
 import time
@@ -73,6 +74,13 @@ class History:
         return tuple(sorted((*self._good, *self._bad), key=lambda session: session.index))
 
 
+def _give_back() -> None:
+    """Memory that is free goes back to the system, where the allocator can be asked for it (glibc: malloc_trim(3))."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class Loop:
     """One live capture from its first block to its last."""
 
@@ -95,8 +103,9 @@ class Loop:
         gc.collect()
         gc.freeze()
         gc.set_threshold(limits.LIVE_GARBAGE, 20, 50)
-        began = told = ticked = time.monotonic()
+        began = told = ticked = trimmed = time.monotonic()
         with Signals() as signals:
+            self._state()  # that it listens; and whoever asks for counters gets some
             for block in self._source.blocks():
                 if len(block.number):
                     watch.feed(block)
@@ -109,6 +118,9 @@ class Loop:
                     if moment - told >= self._interval:
                         told = moment
                         self._state()
+                    if moment - trimmed >= limits.LIVE_TRIM_SECONDS:
+                        trimmed = moment
+                        _give_back()
                 if signals.hang_up:
                     signals.hang_up = False
                     self._output.reopen()

@@ -25,6 +25,8 @@ from sshpcap.report.view import one, safe
 
 _KEPT: Final = 200
 _HEAD_AND_FOOT: Final = 5
+_WIDE: Final = 110
+"""Columns of a terminal from which on stage and result have one each."""
 _MIB: Final = 1 << 20
 
 
@@ -72,16 +74,20 @@ class Screen:
         room = max(4, self._console.height - _HEAD_AND_FOOT)
         opened = [] if self._failures else self._watch.open_sessions(room // 3)
         ended = list(self._failed if self._failures else self._over)[-(room - len(opened)) :]
+        narrow = self._console.width < _WIDE
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=True)
-        for name in ("#", "client", "server", "stage", "result"):
+        for name in ("#", "client", "server", *(("state",) if narrow else ("stage", "result"))):
             table.add_column(name, no_wrap=True)
         table.add_column("what happened", ratio=1, no_wrap=True, overflow="ellipsis")
         for session in (*opened, *reversed(ended)):
             row, _ = one(session)
             goes_on = session in opened
             result = Text("…" if goes_on else safe(row.outcome), style="" if goes_on else STYLES[row.tone])
-            cells = (row.number, row.client, row.server, row.stage)
-            table.add_row(*(Text(safe(cell)) for cell in cells), result, Text("" if goes_on else safe(row.why)))
+            # Where there is no room for both: how far it is while it goes on, how it ended when it is over.
+            state = Text(f"{safe(row.stage)} …") if narrow and goes_on else result
+            cells = tuple(Text(safe(cell)) for cell in (row.number, row.client, row.server))
+            stage = () if narrow else (Text(safe(row.stage)),)
+            table.add_row(*cells, *stage, state, Text("" if goes_on else safe(row.why)))
         shown = "failures only" if self._failures else "all"
         keys = f"f: {'all' if self._failures else 'failures only'}   q or Ctrl-C: end with the report"
         return Group(self._head(), table, Text(f"{shown}   {keys}", style="dim"))

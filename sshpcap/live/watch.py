@@ -91,7 +91,10 @@ class Watch(Analyzer):
         self.max_connections = self.bounds.connections
         self.max_ignored = limits.LIVE_PASSED_OVER
         self.held_bytes = 0
-        """Octets that the connections are reckoned to take."""
+        """Octets that the connections are reckoned to take, those that are over and wait to be told among them."""
+        self._waiting_bytes = 0
+        """What those take that wait."""
+        self._waiting_room = self.bounds.held_bytes // limits.LIVE_TELL_LATER_SHARE
         self.lost: Counter[str] = Counter()
         """Connections that made room, or were given up, by group; "untold": those of them that were never told."""
         self._keep = keep_frames
@@ -99,7 +102,8 @@ class Watch(Analyzer):
         self._groups: dict[Group, OrderedDict[Pair, None]] = {group: OrderedDict() for group in GROUPS}
         self._moved: dict[Pair, None] = {}
         """Connections with new payload since the last tick."""
-        self._over: deque[tuple[Connection, Reason, tuple[KeptFrame, ...]]] = deque()
+        self._over: deque[tuple[Connection, Reason, tuple[KeptFrame, ...], int]] = deque()
+        """Connections that wait to be told, with what they take."""
         self._block: FrameBlock | None = None
 
     # --- frames in -------------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ class Watch(Analyzer):
             self._moved[pair] = None
             watched.stalled = False
         if self.held_bytes > self.bounds.held_bytes:
-            self._make_room()
+            self._keep_within()
 
     def _icmp(self, error: IcmpError) -> None:
         super()._icmp(error)
@@ -221,15 +225,20 @@ class Watch(Analyzer):
         """No more frames are wanted of this connection: it is to be told, if there is room for that."""
         watched = self._watched.get(pair)
         frames = tuple(watched.frames or ()) if watched else ()
+        cost = watched.cost if watched else 0
         connection = self._let_go(pair)
         if self._triage is not None:
             self._triage.unmute(connection.recorder.endpoints)
         if connection.candidate:
             self._candidates -= 1
-        elif len(self._over) >= limits.LIVE_TELL_LATER:
+        elif self._over and (
+            len(self._over) >= limits.LIVE_TELL_LATER or self._waiting_bytes + cost > self._waiting_room
+        ):
             self.lost["untold"] += 1
         else:
-            self._over.append((connection, reason, frames))
+            self.held_bytes += cost
+            self._waiting_bytes += cost
+            self._over.append((connection, reason, frames, cost))
 
     def _give_up(self, pair: Pair, reason: Reason) -> None:
         """Let go of a connection that may still be open. What comes of it later is passed over."""
@@ -254,6 +263,15 @@ class Watch(Analyzer):
     def _forget_candidates(self) -> None:
         self._make_room()
 
+    def _keep_within(self) -> None:
+        """Hold no more octets than is allowed. What waits to be told cannot be hurried, and it is not to push out
+        connections that go on: so SYNs without answer make room for it, of which nothing is told but their number."""
+        if self.held_bytes - self._waiting_bytes > self.bounds.held_bytes:
+            self._make_room()
+        unanswered = self._groups["unanswered"]
+        while unanswered and self.held_bytes > self.bounds.held_bytes:
+            self._give_up(next(iter(unanswered)), "evicted")
+
     def _make_room(self) -> None:
         """Let go of one connection, and of as many more as the octets held demand."""
         while True:
@@ -267,7 +285,7 @@ class Watch(Analyzer):
                     break
             else:
                 return
-            if self.held_bytes <= self.bounds.held_bytes:
+            if self.held_bytes - self._waiting_bytes <= self.bounds.held_bytes:
                 return
 
     # --- results out -----------------------------------------------------------------------------------------------
@@ -285,7 +303,9 @@ class Watch(Analyzer):
     def _handed_over(self, at_most: int) -> Iterator[Change]:
         # One by one: whoever takes them may stop in between.
         while self._over and at_most > 0:
-            connection, reason, frames = self._over.popleft()
+            connection, reason, frames, cost = self._over.popleft()
+            self.held_bytes -= cost
+            self._waiting_bytes -= cost
             at_most -= 1
             self._teller.get_to_know((connection,))
             session = self._session(connection)

@@ -290,6 +290,33 @@ def test_the_process_can_do_nothing_any_more(link: Veth, out: Path) -> None:
                 assert int(state[name], 16) == 0, name
 
 
+@pytest.mark.parametrize(
+    "more", [(), ("--write", "kept", "--metrics", "127.0.0.1:0", "--syslog")], ids=["plain", "all"]
+)
+def test_nothing_is_loaded_once_the_rights_are_gone(link: Veth, out: Path, more: tuple[str, ...]) -> None:
+    """Who runs it then may not read our own files: Python itself tells what it loads, and when."""
+    if "--syslog" in more and not Path("/dev/log").exists():
+        more = more[:-1]
+    options = [str(out / word) if word == "kept" else word for word in more]
+    words = ("-X", "importtime", "-m", "sshpcap", "live", "-i", "eth0", *options)
+    said = out / "said"
+    with said.open("wb") as errors:
+        live = link.python("near", *words, stdout=subprocess.DEVNULL, stderr=errors)
+    try:
+        wait_until(lambda: b"listening on" in said.read_bytes(), "it listens", 30)
+        for name in EVERY:
+            link.send("far", SAMPLES / name / "capture.pcap", 2000)
+        time.sleep(LINGER)
+        live.send_signal(signal.SIGINT)
+        assert live.wait(20) == 0
+    finally:
+        live.kill()
+        live.wait()
+    before, _, after = said.read_text().partition("sshpcap: listening on")
+    assert "sshpcap.analyzer" in before
+    assert [line for line in after.splitlines() if line.startswith("import time")] == []
+
+
 _TRIES = """
 import ctypes, os, socket, subprocess, sys
 from sshpcap.live import privilege

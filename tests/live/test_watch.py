@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import sshpcap
+from benchmarks.traffic import frames_of
 from sshpcap import limits
 from sshpcap.capture import open_capture
 from sshpcap.frames import ACK, FIN, PSH, SYN
@@ -250,7 +251,7 @@ def test_octets_held_stay_below_their_bound() -> None:
     for at in range(60):
         feeder.feed([frame(number, ACK | PSH, b"SSH-" + bytes(1000), seq=1 + 1004 * at) for number in range(100)])
         most = max(most, watch.held_bytes)
-    assert bound // 2 < most <= bound
+    assert bound // 2 < most <= bound + bound // limits.LIVE_TELL_LATER_SHARE
     assert watch.lost["talking"]
 
 
@@ -274,6 +275,46 @@ def test_closed_connections_are_told_early_when_room_is_needed() -> None:
     changes = [change for _ in range(5) for change in told(watch, START + limits.LINGER_NS)]
     assert Counter(change.over for change in changes) == {"closed": 400}
     assert not watch.lost
+
+
+@pytest.mark.parametrize(("sample", "outcome"), [("ok-openssh", "encrypted"), ("no-common-kex-openssh", "failed")])
+def test_a_handshake_of_which_a_frame_was_lost_says_so(sample: str, outcome: str) -> None:
+    """The kernel had no room for one side's proposal: that is told, and no cause is made up from half of them."""
+    frames = frames_of(sample)
+    lost = next(at for at, octets in enumerate(frames) if len(octets) > 700)
+    watch = Watch((22,), tolerant=False)
+    Feeder(watch).feed(Recorded(one, START + 1000 * at) for at, one in enumerate(frames) if at != lost)
+    (session,) = [change.session for change in told(watch, START + 60 * SECOND) if change.over]
+    assert session.outcome == outcome
+    assert session.coverage.gaps == len(frames[lost]) - 66
+    assert "incomplete-capture" in [finding.id for finding in session.findings]
+    assert session.verdict.cause != "no-common-kex-algorithm"
+
+
+def test_what_waits_to_be_told_takes_the_room_of_unanswered_syns() -> None:
+    """Nobody takes what is told: memory stays below its bound, and what goes on is not pushed out for it."""
+    bound, opening = 2 << 20, ((SYN, False), (SYN | ACK, True))
+    watch = Watch((22,), Bounds(held_bytes=bound), tolerant=False)
+    feeder = Feeder(watch)
+    feeder.feed(frame(number, SYN) for number in range(10_000, 10_300))
+    feeder.feed(frame(number, flags, back=back) for number in range(40) for flags, back in opening)
+    feeder.feed(frame(number, ACK | PSH, b"SSH-2.0-goes_on\r\n") for number in range(40))
+    for first in range(100, 400, 20):
+        for flags, back in ((SYN, False), (SYN | ACK, True), (ACK | FIN, False), (ACK | FIN, True)):
+            feeder.feed(frame(n, flags, seq=1 + (flags & FIN), back=back) for n in range(first, first + 20))
+        watch._observed_until += limits.LINGER_NS
+        watch._expire()
+        assert watch.held_bytes <= bound
+        assert watch._waiting_bytes <= bound // limits.LIVE_TELL_LATER_SHARE
+    assert watch._waiting_bytes > bound // limits.LIVE_TELL_LATER_SHARE // 2
+    assert watch.held()["talking"] == 40
+    assert watch.lost["talking"] == watch.lost["answered"] == 0
+    assert 0 < watch.lost["unanswered"] < watch.lost["untold"]
+    while told(watch, watch._observed_until):
+        pass
+    assert watch._waiting_bytes == 0
+    list(watch.remaining())
+    assert watch.held_bytes == 0
 
 
 def test_what_cannot_be_told_in_time_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
