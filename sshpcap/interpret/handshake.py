@@ -237,10 +237,10 @@ def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue) -> bool:
 def _without_ssh(dialogue: Dialogue) -> Outcome | None:
     """Refused in words, or another protocol: read from what stands where an identification string should be."""
     server, client = dialogue.server_voice, dialogue.client_voice
-    for voice in (server, client):
+    for voice, direction in ((server, 1 - dialogue.client), (client, dialogue.client)):
         if voice.identification is not None:
             continue
-        lines = voice.text_lines()
+        lines = dialogue.lines(direction)
         if not lines or (voice.problem is not None and voice.problem.field == "start"):
             continue
         if voice is server and (plain_text.refusal(lines[0]) or plain_text.complaint(lines[0])):
