@@ -207,7 +207,9 @@ def outcome(
         if ending.how == "icmp" or (ending.how == "rst" and ending.by in (1 - dialogue.client, "network")):
             return "refused"
         return "failed" if ending.how == "never_opened" and ending.confidence == "high" else "incomplete"
-    spoken_otherwise = None if coverage.midstream else _without_ssh(dialogue)
+    # In a key exchange both have read each other's identification string: one that is missing here was lost.
+    begun = coverage.midstream or stage in ("kex", "newkeys")
+    spoken_otherwise = None if begun else _without_ssh(dialogue)
     if spoken_otherwise is not None and ending.how != "capture_end":
         return spoken_otherwise
     if ending.how in ("fin", "rst"):

@@ -364,3 +364,18 @@ def test_http_connect_whose_answer_is_lost_is_no_client_of_another_protocol() ->
     flow.client.sends(HELLO)
     flow.server.sends(b"Exceeded MaxStartups\r\n")
     assert "http-client" not in findings_of(closed(flow, by="server"))
+
+
+def test_a_lost_identification_string_behind_a_proxy_header_is_no_other_protocol() -> None:
+    """The frame with the identification string and the proposal is missing; the key exchange is there."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 22\r\n")
+    flow.client.sends(HELLO + packet(kexinit()))
+    flow.drop()
+    flow.server.sends(HELLO + packet(kexinit()))
+    flow.client.sends(packet(b"\x1e" + (32).to_bytes(4, "big") + bytes(32)))
+    flow.server.sends(packet(b"\x1f" + bytes(40)))
+    session = session_of(closed(flow, by="client"))
+    assert session.stage in ("kex", "newkeys")
+    assert session.outcome != "not_ssh"

@@ -21,6 +21,7 @@ MOST_FRAMES: Final = 400
 BROADER: Final = {"stalled": {"path-mtu-black-hole", "dropped-midflow", "receiver-stuck"}}
 """What is true of a connection with one of these as well: it says less of it."""
 _KNOWN_LESS: Final = {"incomplete-capture"}
+_SURE: Final = ("encrypted", "refused", "not_ssh")
 Key = tuple[object, ...]
 
 
@@ -82,8 +83,10 @@ def _against(whole: Session, worse: Session) -> Iterator[str]:
         yield f"client and server are exchanged: {worse.roles_from}"
     if worse.close.confidence == "high" and worse.close.by not in ("unknown", whole.close.by):
         yield f"closed by {worse.close.by}, not by {whole.close.by}: {' '.join(worse.close.reasoning)}"
-    if whole.outcome == "encrypted" and worse.outcome in ("failed", "refused", "not_ssh"):
-        yield f"{worse.outcome}: {worse.verdict.summary}"
+    if worse.outcome in _SURE and worse.outcome != whole.outcome and whole.outcome in (*_SURE, "failed"):
+        yield f"{worse.outcome}, not {whole.outcome}: {worse.verdict.summary}"
+    elif whole.outcome == "encrypted" and worse.outcome == "failed":
+        yield f"failed: {worse.verdict.summary}"
     known = {finding.id for finding in whole.findings} | _KNOWN_LESS
     known |= {broad for broad, narrow in BROADER.items() if narrow & known}
     for finding in worse.findings:
