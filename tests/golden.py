@@ -73,13 +73,19 @@ def commands(case: Path) -> list[str]:
     name = capture_of(case).name
     told = json.loads(report(case))["sessions"]
     fine = all(session["outcome"] == "encrypted" for session in told)
-    return [f"sshpcap --connection 1 {name}" if fine and told else f"sshpcap {name}"]
+    words = ["sshpcap", *options(case), *(["--connection", "1"] if fine and told else []), name]
+    return [shlex.join(words)]
+
+
+def options(case: Path) -> list[str]:
+    """What a case's analysis needs beside the capture: the client's file of known host keys, where it is kept."""
+    return ["--known-hosts", "known_hosts"] if (case / "known_hosts").exists() else []
 
 
 def report(case: Path) -> str:
     """The JSON report of a case, indented for reading."""
     with contextlib.chdir(case):
-        printed, _ = run(["--format", "json", capture_of(case).name])
+        printed, _ = run(["--format", "json", *options(case), capture_of(case).name])
     return json.dumps(json.loads(printed), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -122,7 +122,7 @@ def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
         address=address_text(endpoint.address),
         port=endpoint.port,
         identification=_identification(voice.identification),
-        pre_identification=voice.text_lines(),
+        pre_identification=dialogue.lines(direction),
         first_octets=_first_octets(voice),
         preamble=voice.preamble,
         kexinit=proposal,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
-from sshpcap.ssh import kex, messages, numbers, preamble, ssh1
+from sshpcap.ssh import kex, messages, numbers, plain_text, preamble, ssh1
 from sshpcap.ssh.cut import Cutter, State, Unit
 from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
@@ -116,6 +116,12 @@ class Dialogue(NamedTuple):
     def server_voice(self) -> Voice:
         """What the server said."""
         return self.voices[1 - self.client]
+
+    def lines(self, direction: int) -> tuple[str, ...]:
+        """What a side said before, or instead of, its identification string; not what a proxy said that was asked."""
+        said = self.voices[direction].text_lines()
+        asked = direction != self.client and self.client_voice.preamble == "HTTP CONNECT"
+        return plain_text.behind_proxy(said) if asked else said
 
 
 def listen(recorder: Recorder, ports: frozenset[int], groups: Groups) -> Dialogue:

@@ -207,7 +207,9 @@ def outcome(
         if ending.how == "icmp" or (ending.how == "rst" and ending.by in (1 - dialogue.client, "network")):
             return "refused"
         return "failed" if ending.how == "never_opened" and ending.confidence == "high" else "incomplete"
-    spoken_otherwise = None if coverage.midstream else _without_ssh(dialogue)
+    # In a key exchange both have read each other's identification string: one that is missing here was lost.
+    begun = coverage.midstream or stage in ("kex", "newkeys")
+    spoken_otherwise = None if begun else _without_ssh(dialogue)
     if spoken_otherwise is not None and ending.how != "capture_end":
         return spoken_otherwise
     if ending.how in ("fin", "rst"):
@@ -237,10 +239,10 @@ def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue) -> bool:
 def _without_ssh(dialogue: Dialogue) -> Outcome | None:
     """Refused in words, or another protocol: read from what stands where an identification string should be."""
     server, client = dialogue.server_voice, dialogue.client_voice
-    for voice in (server, client):
+    for voice, direction in ((server, 1 - dialogue.client), (client, dialogue.client)):
         if voice.identification is not None:
             continue
-        lines = voice.text_lines()
+        lines = dialogue.lines(direction)
         if not lines or (voice.problem is not None and voice.problem.field == "start"):
             continue
         if voice is server and (plain_text.refusal(lines[0]) or plain_text.complaint(lines[0])):

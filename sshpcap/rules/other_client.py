@@ -4,7 +4,7 @@ finding around them."""
 from typing import NamedTuple
 
 from sshpcap.model import Confidence, Evidence, Finding, Message, Remedy, Session
-from sshpcap.rules.base import client_place, how_it_ended, with_close
+from sshpcap.rules.base import client_place, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.ssh import plain_text
 
 _SHOWN = 80
@@ -31,6 +31,8 @@ def other_client(session: Session) -> Spoken | None:
         return None
     if client.kexinit is not None and session.server.kexinit is not None:
         return None  # the server understood it
+    if client.identification is not None and lost_to_the_capture(session):
+        return None  # a proxy's answer to it may be what the capture missed
     text = client.pre_identification[0] if client.pre_identification else client.preamble or ""
     if text.startswith("SSH-") or (session.server.identification is None and session.server.pre_identification):
         return None

@@ -34,7 +34,8 @@ def other_service(session: Session) -> Spoken | None:
     text = server.pre_identification[0]
     if text.startswith("SSH-") or plain_text.refusal(text) or plain_text.complaint(text):
         return None
-    said = next((m for m in session.messages if m.sender == "server"), None)
+    lines = [m for m in session.messages if m.sender == "server"]
+    said = next((m for m in lines if m.fields.get("text") == text), next(iter(lines), None))
     frame = (
         said.frame if said else (server.unreadable.frame if server.unreadable else session.tcp.server.last_data_frame)
     )

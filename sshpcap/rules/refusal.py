@@ -28,7 +28,8 @@ def refusal_finding(
 ) -> Finding:
     """A refusal as a finding: the text is certain, so is that the server sent it."""
     text = session.server.pre_identification[0]
-    said = next((m for m in session.messages if m.sender == "server"), None)
+    lines = [m for m in session.messages if m.sender == "server"]
+    said = next((m for m in lines if m.fields.get("text") == text), next(iter(lines), None))
     frame = said.frame if said else session.tcp.server.last_data_frame
     where = f" (frame {frame})" if frame is not None else ""
     what = f'the server\'s text "{text}"'

@@ -7,6 +7,8 @@ text stand as \\xNN. To add one: a row in the table it belongs to.
 import re
 from typing import Final, NamedTuple
 
+_CONSENT: Final = re.compile(r"HTTP/1\.[01] 2\d\d\b")
+
 
 class Refusal(NamedTuple):
     """A plain-text explanation of an SSH server."""
@@ -105,6 +107,13 @@ def refusal(text: str) -> Refusal | None:
 def complaint(text: str) -> Refusal | None:
     """The complaint about the client's first line that a line of a server is, or None."""
     return next((row for row in COMPLAINTS if re.match(row.pattern, text)), None)
+
+
+def behind_proxy(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines behind an HTTP proxy's consent to CONNECT (RFC 9110 §9.3.6): a 2xx answer up to its empty line."""
+    if not lines or not _CONSENT.match(lines[0]):
+        return lines
+    return lines[lines.index("") + 1 :] if "" in lines else ()
 
 
 def protocol(text: str) -> str | None:

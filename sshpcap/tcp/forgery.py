@@ -93,6 +93,9 @@ def _later_data(recorder: Recorder, direction: int, reset: Event) -> bool:
 
 def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterator[str]:
     side = recorder.directions[reset.direction]
+    # A host that asks for a connection resets what is left of an older one, and goes on asking (RFC 9293 §3.10.7.3).
+    if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
+        return
     if _later_data(recorder, reset.direction, reset):
         yield (
             f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a host"

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab import before_newkeys
+from tests.lab import before_newkeys, rare
 from tests.lab import programs as run
 from tests.lab.case import CLIENT, CLOSED, EITHER, FIN, NETWORK, SERVER, Case, Expect, done, ended, failed
 from tests.lab.home import USER
@@ -781,4 +781,14 @@ KEY_EXCHANGES = tuple(
     )
 )
 
-CASES = (*SUCCESSES, *NEGOTIATIONS, *HOST_KEYS, *CONNECTIONS, *PATHS, *LOGINS, *before_newkeys.CASES, *KEY_EXCHANGES)
+CASES = (
+    *SUCCESSES,
+    *NEGOTIATIONS,
+    *HOST_KEYS,
+    *CONNECTIONS,
+    *PATHS,
+    *LOGINS,
+    *before_newkeys.CASES,
+    *KEY_EXCHANGES,
+    *rare.CASES,
+)

@@ -145,6 +145,10 @@ class Network:
         # the columns: number, local address:port in hex, remote address:port, state (0A is LISTEN)
         return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
 
+    def settle(self, process: subprocess.Popen[bytes], port: int) -> None:
+        """Waits until something in the namespace of this process listens."""
+        wait_until(lambda: self.listens(process, port), f"port {port} listens")
+
     def _name(self, where: str) -> str:
         return f"{self._prefix}-{where}"
 

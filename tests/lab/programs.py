@@ -97,7 +97,7 @@ def ssh1() -> Program:
 
 def raw_kex_client(what: str) -> Program:
     """A client that breaks the protocol in the key exchange, see `peers/raw_kex_client.py`."""
-    return _python("raw_kex_client.py", SERVER, str(PORT), what)
+    return python("raw_kex_client.py", SERVER, str(PORT), what)
 
 
 def dropbear(scene: Scene) -> Program:
@@ -110,19 +110,19 @@ def dropbear(scene: Scene) -> Program:
 def paramiko_server(scene: Scene, method: str, when: str, *moduli: str) -> Program:
     """A server made with paramiko that offers one key exchange method, see `peers/paramiko_server.py`."""
     words = (f"{scene.home}/ssh_host_ed25519_key", method, when, *moduli)
-    return _python("paramiko_server.py", str(PORT), *words, module="paramiko")
+    return python("paramiko_server.py", str(PORT), *words, module="paramiko")
 
 
 def full_asyncssh_server(scene: Scene) -> Program:
     """A server made with asyncssh that says it has too many connections."""
-    return _python("asyncssh_server.py", str(PORT), f"{scene.home}/ssh_host_ed25519_key", module="asyncssh")
+    return python("asyncssh_server.py", str(PORT), f"{scene.home}/ssh_host_ed25519_key", module="asyncssh")
 
 
 def asyncssh_server(scene: Scene, method: str, **more: list[str]) -> Program:
     """A server made with asyncssh that offers one key exchange method and lets everybody in."""
     options = json.dumps({"kex_algs": [method], **more})
     words = (f"{scene.home}/ssh_host_ed25519_key", options)
-    return _python("chosen_server.py", str(PORT), *words, module="asyncssh")
+    return python("chosen_server.py", str(PORT), *words, module="asyncssh")
 
 
 def http_server(scene: Scene) -> Program:
@@ -133,7 +133,7 @@ def http_server(scene: Scene) -> Program:
 
 def raw_server(then: str, *text: str) -> Program:
     """A listener that says nothing, or only a text, see `peers/raw_server.py`."""
-    return _python("raw_server.py", str(PORT), then, *text)
+    return python("raw_server.py", str(PORT), then, *text)
 
 
 def ssh(
@@ -206,25 +206,26 @@ def dbclient(scene: Scene, known: str = "known_hosts") -> Program:
 def library_client(scene: Scene, module: str, known: str = "known_hosts") -> Program:
     """A client made with paramiko or asyncssh."""
     files = (f"{scene.home}/user_key", f"{scene.home}/{known}")
-    return _python(f"{module}_client.py", SERVER, USER, *files, module=module)
+    return python(f"{module}_client.py", SERVER, USER, *files, module=module)
 
 
 def raw_client(text: str, *then: str) -> Program:
     """A client that sends this text and no more, see `peers/raw_client.py`."""
-    return _python("raw_client.py", SERVER, str(PORT), text, *then)
+    return python("raw_client.py", SERVER, str(PORT), text, *then)
 
 
 def reset_injector(interface: str) -> Program:
     """A box that cuts connections, see `peers/reset_injector.py`."""
-    return _python("reset_injector.py", interface)
+    return python("reset_injector.py", interface)
 
 
 def half_open() -> Program:
     """A scanner that sends a SYN and no more, see `peers/half_open.py`."""
-    return _python("half_open.py", SERVER, str(PORT))
+    return python("half_open.py", SERVER, str(PORT))
 
 
-def _python(name: str, *words: str, module: str | None = None) -> Program:
+def python(name: str, *words: str, module: str | None = None) -> Program:
+    """A program of `peers/`; `module` is the library that it shows."""
     version = f"Python {sys.version.split()[0]}"
     if module:
         version = f"{module} {importlib.metadata.version(module)}, {version}"

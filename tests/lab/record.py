@@ -1,4 +1,5 @@
-"""Owns the files of a recorded case: capture.pcap, truth.json, and README.md, which is the truth for people.
+"""Owns the files of a recorded case: capture.pcap, truth.json, and README.md, which is the truth for people; where the
+finding is about known host keys, known_hosts.
 
 python -m tests.lab.record [CASE ...]      records all cases, or these, into samples/
 """
@@ -15,6 +16,8 @@ from tests.lab.programs import missing
 from tests.lab.scene import Facts, scene
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+KNOWN_HOSTS = "known_hosts"
+"""The client's file of known host keys, in the samples whose findings need it."""
 
 _KEX = re.compile(r"debug1: kex: algorithm: (\S+)")
 _HOST_KEY = re.compile(r"debug1: kex: host key algorithm: (\S+)")
@@ -26,6 +29,8 @@ def record(case: Case, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with scene(folder / "capture.pcap") as stage:
         case.run(stage)
+        if stage.known:
+            (folder / KNOWN_HOSTS).write_bytes(stage.known.read_bytes())
     truth = _truth(case, stage.facts)
     (folder / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
     (folder / "README.md").write_text(_readme(truth))

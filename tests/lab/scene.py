@@ -72,6 +72,8 @@ class Scene:
         self.home = home
         self.capture = capture
         self.facts = Facts()
+        self.known: Path | None = None
+        """The client's file of known host keys, where the analysis is to have it, too."""
         self._host_keys = furnish(home)
 
     def meet(

@@ -21,11 +21,12 @@ _CASES = [pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow
 
 @pytest.mark.parametrize("case", _CASES)
 def test_recorded_anew(case: Case, tmp_path: Path) -> None:
-    import sshpcap
+    from tests.support.worse import blocks_of, known_hosts_beside, told
 
     record(case, tmp_path)
     truth: dict[str, Any] = json.loads((tmp_path / "truth.json").read_text())
-    report = sshpcap.analyze(tmp_path / "capture.pcap")
+    capture = tmp_path / "capture.pcap"
+    report = told(blocks_of(capture), known_hosts_beside(capture))
     wrong = judge(report, case.expect)
     if report.sessions:
         wrong += judge_details(of_interest(report, case.expect), truth)

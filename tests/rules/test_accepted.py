@@ -319,3 +319,63 @@ def test_both_silent_may_have_waited_for_each_other() -> None:
     (finding,) = session_of(closed(flow)).findings
     assert (finding.id, finding.confidence) == ("client-closed-before-identification", "medium")
     assert "sslh" in finding.causes[0]
+
+
+# --- behind an HTTP proxy --------------------------------------------------------------------------------------------
+
+
+def proxied(answer: bytes, *then: bytes) -> Flow:
+    """The client asked an HTTP proxy for the server, and identified itself; then these octets came, and the end."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"CONNECT ssh.example.org:22 HTTP/1.1\r\n\r\n")
+    flow.server.sends(answer)
+    flow.client.sends(HELLO)
+    for octets in then:
+        flow.server.sends(octets)
+    return closed(flow, by="server")
+
+
+def test_a_refusal_behind_an_http_proxy_is_the_servers() -> None:
+    session = session_of(proxied(b"HTTP/1.1 200 Connection established\r\n\r\n", b"Exceeded MaxStartups\r\n"))
+    (finding,) = session.findings
+    assert (session.outcome, finding.id) == ("refused", "max-startups")
+    assert finding.evidence[0].frame == 7
+
+
+def test_a_server_behind_an_http_proxy_that_says_nothing_is_no_web_server() -> None:
+    session = session_of(proxied(b"HTTP/1.1 200 Connection established\r\n\r\n"))
+    assert session.outcome != "not_ssh"
+    assert "http-server" not in {finding.id for finding in session.findings}
+
+
+def test_an_http_proxy_that_refuses_is_one() -> None:
+    (finding,) = session_of(proxied(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")).findings
+    assert finding.id == "http-server"
+
+
+def test_http_connect_whose_answer_is_lost_is_no_client_of_another_protocol() -> None:
+    """The property of tests/test_frame_removal.py found it: the proxy's consent was the frame that was missing."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"CONNECT ssh.example.org:22 HTTP/1.1\r\n\r\n")
+    flow.server.sends(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    flow.drop()
+    flow.client.sends(HELLO)
+    flow.server.sends(b"Exceeded MaxStartups\r\n")
+    assert "http-client" not in findings_of(closed(flow, by="server"))
+
+
+def test_a_lost_identification_string_behind_a_proxy_header_is_no_other_protocol() -> None:
+    """The frame with the identification string and the proposal is missing; the key exchange is there."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 22\r\n")
+    flow.client.sends(HELLO + packet(kexinit()))
+    flow.drop()
+    flow.server.sends(HELLO + packet(kexinit()))
+    flow.client.sends(packet(b"\x1e" + (32).to_bytes(4, "big") + bytes(32)))
+    flow.server.sends(packet(b"\x1f" + bytes(40)))
+    session = session_of(closed(flow, by="client"))
+    assert session.stage in ("kex", "newkeys")
+    assert session.outcome != "not_ssh"

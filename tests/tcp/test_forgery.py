@@ -128,3 +128,17 @@ def test_a_refusal() -> None:
     flow.server.rst(seq=0, window=0)
     found = examined(flow)
     assert (found.form, found.against) == ("refused", ())
+
+
+def test_a_host_that_resets_an_older_connection_goes_on_asking() -> None:
+    """RFC 9293 §3.10.7.3: the RST that answers an acknowledgement of an older connection, and the SYN again."""
+    flow = Flow()
+    flow.client.syn()
+    flow.server.acks(ack=77)
+    flow.client.rst(flags=RST, window=0, ip_id=0)
+    flow.opens()
+    flow.client.sends(b"one more line\r\n")
+    flow.server.sends(b"and an answer\r\n")
+    flow.client.sends(b"and one more\r\n")
+    found = examined(flow)
+    assert (found.form, found.against, found.foreign, found.effective) == ("gone", (), False, False)
