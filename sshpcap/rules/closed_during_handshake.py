@@ -64,7 +64,7 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="server",
                 action="read sshd's log at the time of the close",
-                command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*(segfault|type=1326)'",
+                command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*segfault|type=1326.*sshd'",
             ),
             Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST 2>&1 | tee ssh.log"),
             Remedy(side="capture", action="capture at both ends: it tells a program from something on the path"),

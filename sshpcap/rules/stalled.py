@@ -81,8 +81,19 @@ def check(session: Session) -> Iterator[Finding]:
                 action="look at the server's console and log at this time",
                 command="journalctl -u ssh; dmesg | tail",
             ),
-            Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10"),
+            _limit_the_wait(session),
         ),
+    )
+
+
+def _limit_the_wait(session: Session) -> Remedy:
+    if session.server.identification is None:
+        return Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10")
+    return Remedy(
+        side="client",
+        action="limit the wait: ConnectTimeout does not cover this step, this does",
+        command="ssh -o ServerAliveInterval=5 -o ServerAliveCountMax=3 HOST",
+        risk="sessions end after 15 s without the server, too",
     )
 
 
