@@ -72,6 +72,7 @@ SHARED: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(_SERVICES, ("other_service",)),
     **dict.fromkeys(_KNOWN, ("known",)),
     "client-closed-before-identification": ("health_check_or_scan",),
+    "not-allowed-at-this-time": ("max_startups",),
 }
 """Findings whose remedies other modules make, too."""
 PROOFS: Final[dict[str, dict[str, str]]] = {
@@ -95,7 +96,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ServerAliveInterval 60": IDLE,
     },
     "client_closed_before_identification": {
-        "sslh --listen 0.0.0.0:443 --ssh 127.0.0.1:22 --tls 127.0.0.1:8443 --timeout 2 --on-timeout ssh": "test_a_multiplexer_that_takes_silent_clients_for_ssh",
+        "sslh --listen 0.0.0.0:443 --ssh 127.0.0.1:22 --tls 127.0.0.1:8443 --timeout 2 --on-timeout ssh --numeric": "test_a_multiplexer_that_takes_silent_clients_for_ssh",
     },
     "closed_during_handshake": {
         "journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*segfault|type=1326.*sshd'": LOOK,
@@ -107,6 +108,8 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -vvv USER@HOST": LOOK,
     },
     "connection_refused": {
+        "ls /etc/ssh/ssh_host_*_key; ssh-keygen -A && systemctl restart ssh": "test_a_server_without_host_keys_and_one_on_another_address",
+        "sshd -T | grep -E '^(port|listenaddress) '": "test_a_server_without_host_keys_and_one_on_another_address",
         "fail2ban-client status sshd": LOOK,
         "nft list ruleset": LOOK,
         "ssh -G HOST | grep -E '^(hostname|port) '": LOOK,

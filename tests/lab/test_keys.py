@@ -119,3 +119,18 @@ def test_curl_is_told_the_key(place: Site) -> None:
     assert refused.exit != 0
     line = take(refused.finding("host-key-rejected-after-newkeys"), "curl")
     place.attempt(line.replace("curl ", f"curl {login} ")).succeeded()
+
+
+def test_a_server_without_host_keys_and_one_on_another_address(place: Site) -> None:
+    place.server.shell("systemctl stop ssh; rm /etc/ssh/ssh_host_*_key*")
+    started = place.server.attempt("systemctl start ssh")
+    assert "no hostkeys available" in started.stdout
+    found = place.attempt().finding("connection-refused")
+    place.server.shell(take(found, "ssh-keygen -A"))
+    place.client.write(KNOWN, "")
+    place.attempt(NEW).succeeded()
+    place.server.configure("ListenAddress 127.0.0.1")
+    found = place.attempt().finding("connection-refused")
+    assert "listenaddress 127.0.0.1:22" in place.server.shell(take(found, "listenaddress"))
+    place.server.configure()
+    place.attempt().succeeded()

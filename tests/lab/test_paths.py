@@ -212,33 +212,33 @@ def test_sshd_is_restarted_after_its_files_were_replaced(place: Site) -> None:
 
 @pytest.mark.slow
 def test_idle_connections_are_kept_and_dead_ones_ended(place: Site) -> None:
-    """A router that forgets after 70 s of silence and then drops, as a NAT does; four minutes are gone through."""
+    """A router that forgets after 130 s of silence and then drops, as a NAT does; four minutes are gone through."""
     line = take(sample("peer-vanished"), "ServerAliveInterval")
     assert take(sample("connection-unknown-to-peer"), "ServerAliveInterval") == line
     proofs.taken("client-alive-timeout", line)  # the same line; no sample has this finding for a path that is cut
     from_server = take(sample("peer-vanished"), "ClientAliveInterval")
     proofs.taken("port-reused", from_server)  # the same line; no sample has this finding
     place.router.shell(
-        "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_tcp_timeout_established=70;"
+        "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_tcp_timeout_established=130;"
         " nft add table inet nat; nft 'add chain inet nat forward { type filter hook forward priority 0;"
         " tcp flags & (syn|rst|fin) == 0 ct state new,invalid drop; ct state invalid drop; }'"
     )
     other = "-o StrictHostKeyChecking=accept-new -p 2222"
     place.server.shell(f"/usr/sbin/sshd -p 2222 -o PidFile=/run/2222 -o '{from_server}' -E /var/log/2222.log")
-    idle = "sleep 100; echo still there"
+    idle = "sleep 170; echo still there"
     tried = {
-        "plain": f"timeout 130 ssh {USER}@{SERVER} '{idle}'",
-        "client": f"timeout 130 ssh -F /run/kept {USER}@{SERVER} '{idle}'",
-        "server": f"timeout 130 ssh {other} {USER}@{SERVER} '{idle}'",
+        "plain": f"timeout 200 ssh {USER}@{SERVER} '{idle}'",
+        "client": f"timeout 200 ssh -F /run/kept {USER}@{SERVER} '{idle}'",
+        "server": f"timeout 200 ssh {other} {USER}@{SERVER} '{idle}'",
         # Its client is stopped: to the server it is gone, though its kernel acknowledges.
-        "dead": f"(ssh {other} {USER}@{SERVER} sleep 400 & sleep 3; kill -STOP $!; sleep 200; kill -KILL $!)",
+        "dead": f"(ssh {other} {USER}@{SERVER} sleep 400 & sleep 3; kill -STOP $!; sleep 260; kill -KILL $!)",
     }
     place.client.write("/run/kept", f"Host *\n  {line}\n")
     for name, words in tried.items():
         place.client.shell(f"({words}) > /run/{name}.out 2>&1 < /dev/null &")
-    place.client.shell("sleep 125", seconds=150)
+    place.client.shell("sleep 190", seconds=220)
     assert "still there" not in place.client.read("/run/plain.out")
     assert "still there" in place.client.read("/run/client.out")
     assert "still there" in place.client.read("/run/server.out")
-    place.client.shell("sleep 75", seconds=100)
+    place.client.shell("sleep 65", seconds=100)
     assert "Timeout, client not responding" in place.server.read("/var/log/2222.log")
