@@ -13,5 +13,6 @@ that the lab makes and removes.
 
 `network` owns the namespaces, `programs` the command lines, `scene` the meeting of a server and a client, `cases` the
 stories, `record` the files, `judge` the comparison. Remedies are tried on whole hosts: `host` owns a host with files of
-its own, `site` the place where attempts are recorded, `proofs` which test runs which command. `peers/` holds the small programs that are run as subprocesses.
+its own, `site` the place where attempts are recorded, `proofs` which test runs which command. `peers/` holds the small
+programs that are run as subprocesses.
 """
