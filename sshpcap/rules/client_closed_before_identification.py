@@ -64,7 +64,7 @@ _BOTH_SILENT = (
 _MULTIPLEXER = Remedy(
     side="server",
     action="let the multiplexer take silent clients for SSH after a short wait (sslh)",
-    command="sslh --listen 0.0.0.0:443 --ssh 127.0.0.1:22 --tls 127.0.0.1:8443 --timeout 2 --on-timeout ssh",
+    command="sslh --listen 0.0.0.0:443 --ssh 127.0.0.1:22 --tls 127.0.0.1:8443 --timeout 2 --on-timeout ssh --numeric",
 )
 
 RULE = Rule(ID, TITLE, "warning", check, messages=MESSAGES)

@@ -54,13 +54,17 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(
             session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
         ),
-        expected_messages={**later(session), **_unsent(session)},
+        expected_messages={
+            **later(session),
+            **_unsent(session),
+            **(fill(_CHANGED_LOGGED, session) if _own_part_refused(session) else {}),
+        },
         causes=tuple(_causes(session)),
         remedies=(
             Remedy(
                 side="server",
                 action="read sshd's log at the time of the close",
-                command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*(segfault|type=1326)'",
+                command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*segfault|type=1326.*sshd'",
             ),
             Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST 2>&1 | tee ssh.log"),
             Remedy(side="capture", action="capture at both ends: it tells a program from something on the path"),
@@ -95,9 +99,12 @@ def _reached(session: Session) -> str:
 def _causes(session: Session) -> Iterator[str]:
     yield from _silent_negotiation(session)
     yield from _gssapi(session)
+    yield from _at_this_step(session)
     yield "the program of the closing side did not like the last message"
     if session.close.by == "server":
         yield "the server's process crashed or was killed at this point (out of memory, seccomp, a bug)"
+        if _own_part_refused(session):
+            yield _CHANGED
         yield "a proxy in front of the server lost its backend"
     elif session.close.by == "client":
         yield "the user or a time limit of the program ended it"
@@ -113,6 +120,35 @@ def _gssapi(session: Session) -> Iterator[str]:
             "the server did not accept the client's Kerberos ticket: its keytab has another key or no such name, or the"
             " clocks differ (its log says which: LogLevel DEBUG; `klist -ek` lists the keytab)"
         )
+
+
+def _at_this_step(session: Session) -> Iterator[str]:
+    """What is likely because of the step at which it ended, and of how long it stood still there."""
+    waiting, close = session.awaited, session.close
+    long = waiting is not None and waiting.waited.ns >= _LONG_NS
+    if waiting is not None and long and close.by == waiting.party == "client" and session.client.kexinit is None:
+        yield (
+            "the client wanted the server's identification string or proposal and no more, as scanners and monitoring"
+            " do: a program that logs in proposes within milliseconds"
+        )
+    elif waiting is not None and long and close.by == waiting.party == "server":
+        yield "the server's program hung at this step, until a time limit of its own ended it"
+
+
+def _own_part_refused(session: Session) -> bool:
+    """The server closed at the client's part of the key exchange, which is as the proposals in the capture want it."""
+    last = _last_received(session)
+    if session.close.by != "server" or last is None or last.number is None or session.negotiation is None:
+        return False
+    return session.close.stage == "kex" and session.negotiation.agreed and last.number in _KEX_NUMBERS
+
+
+_LONG_NS = 2_000_000_000
+_KEX_NUMBERS = range(30, 50)
+_CHANGED = (
+    "the proposals were changed on the way (a downgrade attempt, a broken proxy): the server then agreed on another"
+    " method than this capture shows; compare both proposals with a capture at the server"
+)
 
 
 def _odd(session: Session) -> Iterator[Evidence]:
@@ -226,4 +262,12 @@ _UNSENT = {
     "putty_debian_0_78_unsent_proposal": 'Selected {slot} "{list}" does not correspond to any supported algorithm',
 }
 
-RULE = Rule(ID, TITLE, "error", check, fallback=True, messages=together(LATER, proposal=_UNSENT))
+_CHANGED_LOGGED = {
+    "sshd_log_if_changed_on_the_way": (
+        "ssh_dispatch_run_fatal: Connection from {client} port {client_port}: incorrect signature [preauth]"
+    ),
+}
+
+RULE = Rule(
+    ID, TITLE, "error", check, fallback=True, messages=together(LATER, proposal=_UNSENT, otherwise=_CHANGED_LOGGED)
+)

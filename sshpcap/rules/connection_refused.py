@@ -135,6 +135,11 @@ _REMEDIES = {
         Remedy(side="server", action="see whether sshd runs and where it listens",
                command="systemctl status ssh; ss -ltnp | grep sshd"),
         Remedy(side="server", action="check the configuration before a restart", command="sshd -t"),
+        Remedy(side="server", action="`no hostkeys available`: restore the host keys from a backup, or make new ones",
+               command="ls /etc/ssh/ssh_host_*_key; ssh-keygen -A && systemctl restart ssh",
+               risk="new host keys make every client warn of a changed key"),
+        Remedy(side="server", action="bound to another address or port? (ListenAddress, Port in sshd_config)",
+               command="sshd -T | grep -E '^(port|listenaddress) '"),
         Remedy(side="client", action="check host name and port", command="ssh -G HOST | grep -E '^(hostname|port) '"),
     ),
     "icmp": (

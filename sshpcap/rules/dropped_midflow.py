@@ -83,8 +83,8 @@ def check(session: Session) -> Iterator[Finding]:
             ),
             Remedy(
                 side="network",
-                action="compare the ways in both directions",
-                command="traceroute -T -p 22 HOST (from both ends)",
+                action="compare the ways in both directions: from both ends",
+                command=f"traceroute -T -p {session.server.port} HOST",
             ),
             Remedy(side="server", action="is this client banned?", command="fail2ban-client status sshd"),
             Remedy(side="capture", action=f"capture at the {other}: it shows how far the segments come"),

@@ -73,8 +73,11 @@ def check(session: Session) -> Iterator[Finding]:
         remedies=(
             Remedy(
                 side="network",
-                action="compare the ways in both directions; is there a firewall that sees only one of them?",
-                command="traceroute -T -p 22 HOST (from both ends); ip route get ADDRESS",
+                action=(
+                    "compare the ways in both directions, from both ends; is there a firewall that sees only one of"
+                    " them?"
+                ),
+                command=f"traceroute -T -p {session.server.port} HOST; ip route get ADDRESS",
             ),
             Remedy(
                 side="server",

@@ -86,8 +86,9 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(
                 side="server",
                 action="give the files the modes that sshd demands",
-                command="chmod go-w ~; chmod 700 ~/.ssh; chmod 600 ~/.ssh/authorized_keys; restorecon -R ~/.ssh",
+                command="chmod go-w ~; chmod 700 ~/.ssh; chmod 600 ~/.ssh/authorized_keys",
             ),
+            Remedy(side="server", action="and, where SELinux is on, their labels", command="restorecon -R ~/.ssh"),
             Remedy(
                 side="server",
                 action="let the log say why. sshd_config:",

@@ -106,7 +106,7 @@ _REMEDIES = (
         side="server",
         action="the same from the server's side. sshd_config:",
         command="ClientAliveInterval 60",
-        risk="sessions of clients that are out of reach for three minutes are closed",
+        risk="sessions of clients that are out of reach for some minutes are closed",
     ),
     Remedy(
         side="server",

@@ -71,7 +71,7 @@ def check(session: Session) -> Iterator[Finding]:
                 side="server",
                 action="end connections whose client is gone. sshd_config:",
                 command="ClientAliveInterval 60",
-                risk="sessions of clients that are out of reach for three minutes are closed",
+                risk="sessions of clients that are out of reach for some minutes are closed",
             ),
         ),
     )

@@ -26,6 +26,7 @@ _SHORTEST: Final = 8
 """Fewer characters than this of a text prove nothing."""
 _ALIKE: Final = 200
 """Of a text that is not known so many characters are compared with those that are."""
+_LEFT_OUT: Final = re.compile(r"\.{3,}|…")
 IPAddress = IPv4Address | IPv6Address
 _ADDRESS: Final = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,45})")
 
@@ -215,9 +216,13 @@ def _addresses(text: str) -> frozenset[IPAddress]:
 
 
 def _lines_of(text: str) -> Iterable[str]:
-    """The lines of a text in the form in which texts are compared; of a line with a number, its plain words too."""
+    """The lines of a text in the form in which texts are compared.
+
+    Of a line with a number its plain words, too; of one in which a ticket left something out ("…") what remains.
+    """
     cut = last_lines(text)
-    every = dict.fromkeys(_even(line) for line in (*cut, *plain_words("\n".join(cut))))
+    pieces = [piece for line in cut if _LEFT_OUT.search(line) for piece in _LEFT_OUT.split(line)]
+    every = dict.fromkeys(_even(line) for line in (*cut, *pieces, *plain_words("\n".join(cut))))
     return [line for line in every if len(line) >= _SHORTEST]
 
 

@@ -81,8 +81,24 @@ def check(session: Session) -> Iterator[Finding]:
                 action="look at the server's console and log at this time",
                 command="journalctl -u ssh; dmesg | tail",
             ),
-            Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10"),
+            *_limit_the_wait(session),
         ),
+    )
+
+
+def _limit_the_wait(session: Session) -> Iterator[Remedy]:
+    """For a client that waits: one that is waited for, because it asks its user, is helped by no limit of its own."""
+    waiting = session.awaited
+    if waiting is not None and waiting.party == "client":
+        return
+    if session.server.identification is None:
+        yield Remedy(side="client", action="limit the wait. ssh_config:", command="ConnectTimeout 10")
+        return
+    yield Remedy(
+        side="client",
+        action="limit the wait: ConnectTimeout does not cover this step, this does",
+        command="ssh -o ServerAliveInterval=5 -o ServerAliveCountMax=3 HOST",
+        risk="sessions end after 15 s without the server, too",
     )
 
 

@@ -12,5 +12,7 @@ It needs root, Linux namespaces and the programs that `programs.missing` names. 
 that the lab makes and removes.
 
 `network` owns the namespaces, `programs` the command lines, `scene` the meeting of a server and a client, `cases` the
-stories, `record` the files, `judge` the comparison. `peers/` holds the small programs that are run as subprocesses.
+stories, `record` the files, `judge` the comparison. Remedies are tried on whole hosts: `host` owns a host with files of
+its own, `site` the place where attempts are recorded, `proofs` which test runs which command. `peers/` holds the small
+programs that are run as subprocesses.
 """

@@ -23,6 +23,10 @@ _TOOLS = (
     *("haproxy", "endlessh", "openssl", "ssh-keyscan", "ssh1"),
     *("ssh", "ssh-keygen", "sshd", "plink", "puttygen", "dropbear", "dropbearconvert", "dbclient"),
 )
+_TOOLS_OF_REMEDIES = (
+    *("nc", "fail2ban-client", "conntrack", "traceroute", "tracepath", "ping", "sslh", "stunnel", "tinyproxy", "curl"),
+    *("nsenter", "bash", "ss", "nstat"),
+)
 _SSHD = "/usr/sbin/sshd"
 
 
@@ -35,6 +39,12 @@ def missing() -> str | None:
     absent = [tool for tool in _TOOLS if not shutil.which(tool)]
     absent += [module for module in ("paramiko", "asyncssh") if not importlib.util.find_spec(module)]
     return f"no {', '.join(absent)}" if absent else None
+
+
+def missing_for_remedies() -> str | None:
+    """Why commands of findings cannot be tried here, or None."""
+    absent = [tool for tool in _TOOLS_OF_REMEDIES if not shutil.which(tool)]
+    return missing() or (f"no {', '.join(absent)}" if absent else None)
 
 
 def sshd(scene: Scene, *options: str, host_keys: tuple[str, ...] = KINDS) -> Program:
