@@ -303,3 +303,20 @@ def test_a_hostile_file_name(tmp_path: Path) -> None:
     Path(os.fsdecode(undecodable)).write_bytes(SAMPLE.read_bytes())
     assert run(["--format", "json", os.fsdecode(undecodable)])[1] == 0
     assert run([os.fsdecode(undecodable)])[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--version"], 0), ([str(SAMPLE), "--fail-on", "info"], 1), (["nothing-here.pcap"], 2)]
+)
+def test_the_program_ends_at_once_with_its_code_and_all_that_it_printed(words: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "sshpcap", *words]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT)
+    assert done.returncode == code
+    printed, expected = run(words)
+    assert (expected, (done.stdout + done.stderr).decode()) == (code, printed)
+
+
+def test_where_nobody_reads_what_it_prints() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "sshpcap", "--version"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 70
