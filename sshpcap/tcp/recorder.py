@@ -119,8 +119,8 @@ class Recorder:
             notes |= KEEP_ALIVE
         elif length:
             notes |= self._payload(segment, mine)
-        *_, sacks, stamped = read_options(options)
-        event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, stamped, sacks))
+        event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, options))
+        remember(mine.recent, event, RECENT)
         if notes or flags & (SYN | FIN | RST) or len(self.events) >= limits.MAX_EVENTS:
             self._remember(event)
             self._history(event, mine, other)
@@ -145,14 +145,15 @@ class Recorder:
         Where the identification says nothing (IPv6, or 0 with DF), only what follows within a millisecond with the same
         TCP timestamp, or within a tenth of that without one, is taken for the same segment.
         """
-        same = (segment.seq, segment.ack, segment.flags, segment.window, segment.length, segment.ip_id, segment.options)
-        times = [time for known, time in mine.recent if known == same]
-        if times:
-            stamped = len(segment.options) >= _WITH_TIMESTAMP
-            apart = _TWICE_NS if segment.ip_id > 0 else _SOON_NS if stamped else _AT_ONCE_NS
-            if any(abs(segment.time - time) <= apart for time in times):
+        _, now, _, _, seq, ack, flags, window, _, ip_id, options, _, length, _, _ = segment
+        for known in mine.recent:
+            if known.seq != seq or known.ack != ack or known.length != length or known.flags != flags:
+                continue
+            if known.window != window or known.ip_id != ip_id or known.options != options:
+                continue
+            apart = _TWICE_NS if ip_id > 0 else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
+            if abs(now - known.time) <= apart:
                 return True
-        remember(mine.recent, (same, segment.time), RECENT)
         return False
 
     def skim(self, direction: int, skim: "Skim") -> None:
