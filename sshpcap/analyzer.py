@@ -10,33 +10,30 @@ A connection on another port is a candidate until its first octets tell whether 
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from sshpcap import limits, rules
 from sshpcap.connection import Connection
-from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Segment
+from sshpcap.frames import ACK, SYN, Endpoint, FrameBlock, IcmpError, Int64s, Run, Segment
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
-from sshpcap.net.columns import Columns, keys_of, read_columns, segments
-from sshpcap.net.link import LINK_TYPES
+from sshpcap.net.columns import Columns, checksums_of, keys_of, read_columns, segments
 from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.openings import Numbering, Openings
+from sshpcap.net.rare import Rare, RareFrames
+from sshpcap.net.runs import Runs
 from sshpcap.net.triage import Muted, Triage
 from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
 from sshpcap.ssh.known_hosts import KnownHosts
 from sshpcap.teller import Teller
 from sshpcap.version import VERSION
 
-if TYPE_CHECKING:
-    from sshpcap.net.decode import Decoder
-
 SSH_PORT: Final = 22
 
 Pair = tuple[Endpoint, Endpoint]
-Rare = list[tuple[int, Segment | IcmpError]]
-"""What the frames of rare shape of a block carry, with their rows."""
 
 _PIECE: Final = 256
 """Rows that are looked at one by one before it is asked anew what of them is muted."""
@@ -72,9 +69,8 @@ class Analyzer:
         self._connections: dict[Pair, Connection] = {}
         self._ignored: dict[Pair, None] = {}
         self._ended: list[Connection] = []
-        self._decoder: Decoder | None = None
         self._neighbours = Neighbours()
-        self._first_unknown_link: dict[int, tuple[int, int]] = {}
+        self._rare = RareFrames(self._neighbours, self.protocols)
         self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
         """Memory of all recordings, about."""
@@ -100,7 +96,7 @@ class Analyzer:
         self.protocols.update(shapes.protocols)
         self.protocols["tcp"] += len(shapes.columns.row)
         self._neighbours.arp_rows(block.number[shapes.arp], block.buffer, shapes.arp_at)
-        rare = [(row, found) for row in shapes.rest.tolist() if (found := self._rare(block, row)) is not None]
+        rare = self._rare.read(block, shapes.rest)
         if self._triage is None:
             self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
             return
@@ -139,22 +135,48 @@ class Analyzer:
             self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
 
     def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
-        for muted in sorted(sums, key=_by_first_frame):
+        for muted in sorted(sums, key=attrgetter("first_frame")):
             self._count(muted)
         self._walk(block, columns, places, rare)
 
     def _walk(self, block: FrameBlock, columns: Columns, places: Int64s, rare: Rare) -> None:
         """Hand on common and rare frames in the order of the capture."""
         waiting = 0
-        for row, found in segments(block, columns, places):
+        sums = checksums_of(block, columns, places)
+        runs, gone = self._runs(block, columns, places, sums), bytearray(len(block.number))
+        for row, found in segments(block, columns, places, sums, gone):
             while waiting < len(rare) and rare[waiting][0] < row:
                 self._take(*rare[waiting])
                 waiting += 1
             if self._aside is not None:
                 self._last_index = self._aside.before(row, self._last_index)
+            if runs is not None and runs.begins(row) and self._run(found, runs.at(row), rare, gone):
+                continue
             self._segment(found)
         for unusual in rare[waiting:]:
             self._take(*unusual)
+
+    def _runs(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[int]) -> Runs | None:
+        """What of these rows can be recorded together. None where a limit could be reached among them, or where every
+        payload is read as it comes: then the order among the connections matters."""
+        most = len(places) * (limits.CONNECTION_BYTES + limits.SEGMENT_BYTES) + len(block.buffer)
+        full = len(self._connections) + len(places) > self.max_connections
+        if self.reads_along or full or self._held + most > limits.RECORDED_BYTES:
+            return None
+        return Runs(block, columns, places, sums, self.ports)
+
+    def _run(self, first: Segment, run: Run, rare: Rare, gone: bytearray) -> bool:
+        """Record a run of a known connection at once, and mark its rows as done."""
+        pair = _pair(first.source, first.destination)
+        connection = self._connections.get(pair)
+        if connection is None or connection.candidate or (rare and not {pair, pair[::-1]}.isdisjoint(_touched(rare))):
+            return False
+        if not connection.recorder.add_run(first, run):
+            return False
+        self._hold(connection, limits.SEGMENT_BYTES * len(run.row) + sum(run.length))
+        for row in run.row:
+            gone[row] = 1
+        return True
 
     def _take(self, row: int, found: Segment | IcmpError) -> None:
         if self._aside is not None:
@@ -163,22 +185,6 @@ class Analyzer:
             self._segment(found)
         else:
             self._icmp(found)
-
-    def _rare(self, block: FrameBlock, row: int) -> Segment | IcmpError | None:
-        """What a frame of rare shape carries."""
-        if self._decoder is None:  # it brings dpkt along
-            from sshpcap.net.decode import Decoder
-
-            self._decoder = Decoder(self._neighbours)
-        link_type = int(block.link_type[row])
-        number = int(block.number[row])
-        if link_type not in LINK_TYPES:
-            first, count = self._first_unknown_link.get(link_type, (number, 0))
-            self._first_unknown_link[link_type] = (first, count + 1)
-        time, original = int(block.time[row]), int(block.original[row])
-        protocol, found = self._decoder.decode(number, time, block.frame(row), link_type, original)
-        self.protocols[protocol] += 1
-        return found
 
     def _segment(self, found: Segment) -> None:
         pair = _pair(found.source, found.destination)
@@ -240,13 +246,11 @@ class Analyzer:
                 self._triage.mute(connection.recorder.endpoints, quiet=True)
 
     def _icmp(self, error: IcmpError) -> None:
-        connection = self._connections.get(_pair(error.source, error.destination))
-        if connection is not None:
+        if (connection := self._connections.get(_pair(error.source, error.destination))) is not None:
             connection.recorder.add_icmp(error)
 
     def _count(self, muted: Muted) -> None:
-        connection = self._connections.get(_pair(*muted.pair))
-        if connection is not None:
+        if (connection := self._connections.get(_pair(*muted.pair))) is not None:
             connection.count(muted)
 
     def _hold(self, connection: Connection, octets: int) -> None:
@@ -424,9 +428,9 @@ class Analyzer:
         return {str(port): count for port, count in ports.most_common(limits.SHOWN_PORTS)}
 
     def _notices(self, known: set[bytes]) -> Iterable[Notice]:
-        yield from link_notices(self._first_unknown_link)
-        if self._decoder is not None:
-            yield from fragment_notices(self._decoder)
+        yield from link_notices(self._rare.unknown_links)
+        if self._rare.decoder is not None:
+            yield from fragment_notices(self._rare.decoder)
         yield from neighbour_notices(self._neighbours, known)
         yield from limit_notices(
             most=self.max_connections,
@@ -436,10 +440,6 @@ class Analyzer:
             unrecorded=self._unrecorded,
             forgotten=self._forgotten_candidates,
         )
-
-
-def _by_first_frame(muted: Muted) -> int:
-    return muted.first_frame
 
 
 def _pair(left: Endpoint, right: Endpoint) -> Pair:

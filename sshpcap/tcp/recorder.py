@@ -5,10 +5,11 @@ A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its 
 first frame seen (or of the first SYN without ACK). Must not know: SSH, files, results.
 """
 
+from itertools import repeat
 from typing import Final
 
 from sshpcap import limits
-from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Segment
+from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Run, Segment
 from sshpcap.tcp.options import read_options
 from sshpcap.tcp.recorded import (
     KEEP_ALIVE,
@@ -23,6 +24,7 @@ from sshpcap.tcp.recorded import (
     new_event,
     remember,
 )
+from sshpcap.tcp.run import goes_on, take
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece
 
@@ -136,6 +138,38 @@ class Recorder:
                 mine.ahead_frame, mine.ahead_time, mine.ahead_before = frame, time, before
             else:
                 mine.again += (length > 0 and not notes & KEEP_ALIVE) or flags & FIN != 0
+
+    def add_run(self, first: Segment, run: Run) -> bool:
+        """Record the segments of a run as `add` would one after the other; `first` is its first one.
+
+        False, and nothing recorded, where it does not go on where this connection stands, or that is not a simple case.
+        """
+        if self.quiet or self.events_lost or len(self.events) + len(run.frame) >= limits.QUIET_AFTER_EVENTS:
+            return False
+        if first.time < self.last_time:
+            return False
+        turned = self.direction_of(first) != run.side[0]
+        sides = [1 - side for side in run.side] if turned else run.side
+        events = list(map(new_event, zip(
+            run.frame, run.time, sides, run.flags, run.seq, run.ack, run.length, run.window, run.ttl, repeat(0),
+            run.ip_id, run.options, strict=False,
+        )))  # fmt: skip
+        rows = list(zip(sides, events, run.payload, run.checksum, (self.last_time, *run.time), strict=False))
+        parts = [[row[1:] for row in rows if row[0] == side] for side in (0, 1)]
+        (left, right), (mine, theirs) = self.directions, parts
+        if (mine and not goes_on(left, right, mine)) or (theirs and not goes_on(right, left, theirs)):
+            return False
+        if mine:
+            take(left, right, mine)
+        if theirs:
+            take(right, left, theirs)
+        self.last_frame, self.last_time = run.frame[-1], run.time[-1]
+        self.events += events
+        for event in events:
+            side = self.directions[event.direction]
+            if ("d" if event.length else "a") not in side.letters:
+                self._history(event, side, side)
+        return True
 
     @staticmethod
     def _captured_twice(segment: Segment, mine: Direction) -> bool:
