@@ -128,8 +128,9 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
             octets[direction] = max(0, side.sent - voice.cut_to - (1 if side.fin else 0))
     for event in recorder.events:
         voice = dialogue.voices[event.direction]
-        end = recorder.offset(event.direction, event.seq) + event.length
-        if event.length and voice.state is State.ENCRYPTED and end > voice.cut_to and not event.flags & RST:
+        if not event.length or voice.state is not State.ENCRYPTED or event.flags & RST:
+            continue
+        if recorder.offset(event.direction, event.seq) + event.length > voice.cut_to:
             first = event
             break
     if first is None:
