@@ -93,7 +93,8 @@ class Runs:
         self._lists: list[list[Any]] = [
             rows.row.tolist(), block.number[rows.row].tolist(), block.time[rows.row].tolist(), side.tolist(),
             rows.flags.tolist(), [same(seq, seq) for seq in rows.seq.tolist()],
-            [same(ack, ack) for ack in rows.ack.tolist()], length, rows.window.tolist(), ttl.tolist(),
+            [same(ack, ack) for ack in rows.ack.tolist()], length, [same(size, size) for size in rows.window.tolist()],
+            ttl.tolist(),
             np.where(older, numbered, -1).tolist(), options, payload, checksums.tolist(),
         ]  # fmt: skip
 

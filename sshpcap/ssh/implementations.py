@@ -73,6 +73,7 @@ def recognise(software: str, comment: str | None = None) -> tuple[str | None, st
     return None, None
 
 
+@lru_cache(256)
 def distribution(comment: str | None) -> str | None:
     """Whose build it is, and its patch level: "Debian 12 (2+deb12u10)"; None where the comment does not tell."""
     for pattern, name in _DISTRIBUTIONS:

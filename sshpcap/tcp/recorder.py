@@ -62,6 +62,8 @@ class Recorder:
         """Frame with which the same endpoints began a new connection, without a captured end of this one."""
         self.quiet = False
         """Only count from now on: nothing in the payload can matter any more."""
+        self.notes = 0
+        """All notes on its segments together."""
         self.history: list[str] = []
         """Zeek's history letters in order of appearance."""
 
@@ -121,6 +123,7 @@ class Recorder:
             notes |= KEEP_ALIVE
         elif length:
             notes |= self._payload(segment, mine)
+        self.notes |= notes
         event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, options))
         remember(mine.recent, event, RECENT)
         if notes or flags & (SYN | FIN | RST) or len(self.events) >= limits.MAX_EVENTS:

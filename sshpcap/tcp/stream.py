@@ -46,6 +46,8 @@ class Assembled(NamedTuple):
 
     def gaps(self) -> list[tuple[int, int]]:
         """The holes, without what the snaplen cut off: octets of frames that are not in the capture."""
+        if not self.holes:
+            return []
         found, cuts, next_cut = [], self.snapped, 0
         for start, end in self.holes:
             at = start
@@ -278,6 +280,8 @@ class Stream:
 
 def _hole_in(holes: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
     """The first hole that touches a range; holes are in order and apart."""
+    if not holes:
+        return None
     behind = bisect_right(holes, start, key=lambda hole: hole[1])
     return holes[behind] if behind < len(holes) and holes[behind][0] < end else None
 
