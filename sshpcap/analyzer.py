@@ -10,22 +10,20 @@ A connection on another port is a candidate until its first octets tell whether 
 
 from collections import Counter
 from collections.abc import Iterable
-from operator import attrgetter, itemgetter
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from sshpcap import limits, rules
 from sshpcap.connection import Connection, foreign
-from sshpcap.frames import ACK, SYN, FrameBlock, IcmpError, Int64s, Segment
+from sshpcap.frames import ACK, SYN, FrameBlock, IcmpError, Int64s, Run, Segment
+from sshpcap.intake import Intake, touched
 from sshpcap.model import SCHEMA_VERSION, Capture, Notice, Report, Session
-from sshpcap.net.columns import Columns, keys_of, read_columns, segments
-from sshpcap.net.neighbours import Neighbours
-from sshpcap.net.openings import Numbering, Openings
-from sshpcap.net.rare import Rare, RareFrames
-from sshpcap.net.strangers import MOST, Pair, Stranger, Strangers, pair_of
-from sshpcap.net.triage import Muted, Triage
+from sshpcap.net.columns import Columns
+from sshpcap.net.rare import Rare
+from sshpcap.net.runs import Runs
+from sshpcap.net.strangers import MOST, Pair, Strangers, pair_of
+from sshpcap.net.triage import Muted
 from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
 from sshpcap.ssh.known_hosts import KnownHosts
 from sshpcap.teller import Teller
@@ -33,15 +31,9 @@ from sshpcap.version import VERSION
 
 SSH_PORT: Final = 22
 
-_PIECE: Final = 256
-"""Rows that are looked at one by one before it is asked anew what of them is muted."""
 
-
-class Analyzer:
+class Analyzer(Intake):
     """Collects the connections of one capture, or of a live one."""
-
-    sets_aside = True  # lone SYNs wait as rows of numbers, and what begins on other ports as frames
-    reads_along = False  # every payload is cut as it comes, because stages are told as they are reached
 
     def __init__(
         self,
@@ -57,130 +49,55 @@ class Analyzer:
 
         `tolerant`: an error of ours in one connection becomes a notice, and the others are still reported.
         """
-        self.ports = frozenset(ports)
+        super().__init__(ports, Strangers(foreign, self._is_new), triage=triage)
         self.max_connections = self.max_ignored = limits.MAX_CONNECTIONS
         """Connections held, and endpoints remembered that are passed over."""
-        self.protocols: Counter[str] = Counter()
         self.other_ports: Counter[int] = Counter()
         """Connections that are not SSH, by the port of the side that was asked."""
-        self._triage = Triage() if triage else None
         self._connections: dict[Pair, Connection] = {}
         self._ignored: dict[Pair, None] = {}
         self._ended: list[Connection] = []
-        self._neighbours = Neighbours()
-        self._rare = RareFrames(self._neighbours, self.protocols)
         self._evicted = self._forgotten_candidates = self._candidates = 0
         self._held = 0
         """Memory of all recordings, about."""
         self._unrecorded = 0
-        self._last_index = 0
         self._handed_out: dict[Pair, None] = {}
-        # Endpoints of what `take_ended` gave away: what still comes of them is no new connection.
-        self._observed_until = 0
+        """Endpoints of what `take_ended` gave away: what still comes of them is no new connection."""
         self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
-        self._openings = Openings()
-        self._strangers = Strangers(foreign, self._is_new)
-        self._aside: Numbering | None = None
         self._unanswered = 0
         self._first_unanswered: int | None = None
 
-    # --- frames in -------------------------------------------------------------------------------------------------
-
-    def feed(self, block: FrameBlock) -> None:
-        """Take in a block of frames."""
-        if not len(block.number):
-            return
-        self._observed_until = max(self._observed_until, int(block.time.max()))
-        shapes = read_columns(block)
-        self.protocols.update(shapes.protocols)
-        self.protocols["tcp"] += len(shapes.columns.row)
-        self._neighbours.arp_rows(block.number[shapes.arp], block.buffer, shapes.arp_at)
-        rare = self._rare.read(block, shapes.rest)
-        if self._triage is None:
-            self._walk(block, shapes.columns, np.arange(len(shapes.columns.row), dtype=np.int64), rare)
-            return
-        columns = shapes.columns
-        if len(self._openings):
-            for index, segment in self._openings.take(np.concatenate((columns.key, keys_of(list(_touched(rare)))))):
-                self._reopen(index, segment)
-        alone = self._openings.choose(columns, self.ports, _touched(rare)) if self.sets_aside else np.empty(0, np.int64)
-        if len(alone):
-            others = np.ones(len(columns.row), dtype=np.bool_)
-            others[alone] = False
-            self._aside = Numbering(columns.row[alone])
-            self._sift(block, columns.at(others), rare, self._triage)
-            self._last_index = self._aside.before(len(block.number), self._last_index)
-            self._openings.add(block, columns.at(alone), self._aside.numbers)
-            self._aside = None
-        else:
-            self._sift(block, columns, rare, self._triage)
-
-    def _sift(self, block: FrameBlock, columns: Columns, rare: Rare, triage: Triage) -> None:
-        """Count what is muted, look at the rest."""
-        places, sums = triage.sift(block, columns, _touched(rare))
-        if self.sets_aside:
-            if self._has_room(len(columns.row)):
-                columns, places, strangers, earlier = self._strangers.sift(
-                    block, columns, places, self.ports, _touched(rare)
-                )
-                rare = sorted([*rare, *strangers], key=itemgetter(0))
-            else:
-                earlier = self._strangers.take_all()
-            self._recall(earlier)
-        if len(places) <= _PIECE or triage.empty:
-            self._sifted(block, columns, places, sums, rare)
-            return
-        # Little is muted of this block, perhaps for one FIN in it, or something will be in its course: by pieces.
-        done = 0
-        for first in range(0, len(columns.row), _PIECE):
-            piece = columns.at(slice(first, first + _PIECE))
-            last = int(piece.row[-1]) if first + _PIECE < len(columns.row) else len(block.number)
-            until = done
-            while until < len(rare) and rare[until][0] <= last:
-                until += 1
-            between = rare[done:until]
-            done = until
-            self._sifted(block, piece, *triage.sift(block, piece, _touched(between)), between)
+    # --- what is recorded ----------------------------------------------------------------------------------------------
 
     def _has_room(self, rows: int) -> bool:
         """No limit can be reached with so many rows, so that it does not matter when candidates are recorded."""
         most = self._held + 2 * rows * limits.CONNECTION_BYTES
         return self._candidates + rows + MOST < limits.MAX_CANDIDATES and most < limits.RECORDED_BYTES
 
-    def _recall(self, segments: list[Segment]) -> None:
-        for segment in segments:
-            self._segment(segment)
-
     def _is_new(self, pair: Pair) -> bool:
         return not (pair in self._connections or pair in self._ignored or pair in self._handed_out)
 
-    def _sifted(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[Muted], rare: Rare) -> None:
-        for muted in sorted(sums, key=attrgetter("first_frame")):
-            self._count(muted)
-        self._walk(block, columns, places, rare)
+    def _runs(self, block: FrameBlock, columns: Columns, places: Int64s, sums: list[int]) -> Runs | None:
+        """What of these rows can be recorded together. None where a limit could be reached among them, or where every
+        payload is read as it comes: then the order among the connections matters."""
+        most = len(places) * (limits.CONNECTION_BYTES + limits.SEGMENT_BYTES) + len(block.buffer)
+        full = len(self._connections) + len(places) > self.max_connections
+        if self.reads_along or full or self._held + most > limits.RECORDED_BYTES:
+            return None
+        return Runs(block, columns, places, sums, self.ports)
 
-    def _walk(self, block: FrameBlock, columns: Columns, places: Int64s, rare: Rare) -> None:
-        """Hand on common and rare frames in the order of the capture."""
-        waiting = 0
-        for row, found in segments(block, columns, places):
-            while waiting < len(rare) and rare[waiting][0] < row:
-                self._take(*rare[waiting])
-                waiting += 1
-            if self._aside is not None:
-                self._last_index = self._aside.before(row, self._last_index)
-            self._segment(found)
-        for unusual in rare[waiting:]:
-            self._take(*unusual)
-
-    def _take(self, row: int, found: Segment | IcmpError | Stranger) -> None:
-        if self._aside is not None:
-            self._last_index = self._aside.before(row, self._last_index)
-        if isinstance(found, Segment):
-            self._segment(found)
-        elif isinstance(found, Stranger):
-            self._is_foreign(found)
-        else:
-            self._icmp(found)
+    def _run(self, first: Segment, run: Run, rare: Rare, gone: bytearray) -> bool:
+        """Record a run of a known connection at once, and mark its rows as done."""
+        pair = pair_of(first.source, first.destination)
+        connection = self._connections.get(pair)
+        if connection is None or connection.candidate or (rare and not {pair, pair[::-1]}.isdisjoint(touched(rare))):
+            return False
+        if not connection.recorder.add_run(first, run):
+            return False
+        self._hold(connection, limits.SEGMENT_BYTES * len(run.row) + sum(run.length))
+        for row in run.row:
+            gone[row] = 1
+        return True
 
     def _segment(self, found: Segment) -> None:
         pair = pair_of(found.source, found.destination)
@@ -242,13 +159,11 @@ class Analyzer:
                 self._triage.mute(connection.recorder.endpoints, quiet=True)
 
     def _icmp(self, error: IcmpError) -> None:
-        connection = self._connections.get(pair_of(error.source, error.destination))
-        if connection is not None:
+        if (connection := self._connections.get(pair_of(error.source, error.destination))) is not None:
             connection.recorder.add_icmp(error)
 
     def _count(self, muted: Muted) -> None:
-        connection = self._connections.get(pair_of(*muted.pair))
-        if connection is not None:
+        if (connection := self._connections.get(pair_of(*muted.pair))) is not None:
             connection.count(muted)
 
     def _hold(self, connection: Connection, octets: int) -> None:
@@ -442,7 +357,3 @@ class Analyzer:
             unrecorded=self._unrecorded,
             forgotten=self._forgotten_candidates,
         )
-
-
-def _touched(rare: Rare) -> set[Pair]:
-    return {(found.source, found.destination) for _, found in rare}

@@ -101,6 +101,28 @@ class Segment(NamedTuple):
         return self.length + (self.flags & 1) + (self.flags >> 1 & 1)
 
 
+class Run(NamedTuple):
+    """Segments of one connection in the order of time, column by column: no SYN, FIN or RST among them, every octet
+    once and in its place, acknowledgements that never fall, and none of them captured twice."""
+
+    row: list[int]
+    """Rows of the block."""
+    frame: list[int]
+    time: list[int]
+    side: list[int]
+    """0 or 1: only different for what goes in different directions."""
+    flags: list[int]
+    seq: list[int]
+    ack: list[int]
+    length: list[int]
+    window: list[int]
+    ttl: list[int]
+    ip_id: list[int]
+    options: list[bytes]
+    payload: list[bytes]
+    checksum: list[int]
+
+
 class IcmpError(NamedTuple):
     """An ICMP or ICMPv6 error that quotes the head of a TCP segment (RFC 792, RFC 4443)."""
 

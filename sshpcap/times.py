@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from functools import lru_cache, total_ordering
 
 
-@lru_cache(64)
+@lru_cache(1024)
 def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
 
 
 @total_ordering
@@ -20,7 +20,7 @@ class Timestamp:
 
     def __str__(self) -> str:
         seconds, fraction = divmod(self.ns, 1_000_000_000)
-        return f"{_second(seconds)}.{fraction:09d}Z"
+        return f"{_second(seconds)}{fraction:09d}Z"
 
     def __repr__(self) -> str:
         return f"Timestamp({self.ns})"

@@ -131,10 +131,11 @@ def authentication(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Au
 def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
     """Find the requests and their answers: they begin behind SSH_MSG_SERVICE_ACCEPT."""
     server, listed, own = 1 - dialogue.client, turns.turns, turns.seals[dialogue.client]
+    accept = seal.size(_SERVICE_ACCEPT)
     for place, turn in enumerate(listed[:_FIRST_TURNS]):
         if turn.direction != server or not place:
             continue
-        found = next((n for n, part in enumerate(turn.parts) if part.octets == seal.size(_SERVICE_ACCEPT)), None)
+        found = next((n for n, part in enumerate(turn.parts) if part.octets == accept), None)
         if found is None:
             continue
         request = listed[place - 1].parts[-1]

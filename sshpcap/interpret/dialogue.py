@@ -4,8 +4,9 @@ The first half of `interpret`: from streams to typed messages. Roles come from t
 hint.
 """
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
 from sshpcap.ssh import kex, messages, numbers, plain_text, preamble, ssh1
@@ -43,6 +44,10 @@ class Spoken(NamedTuple):
     def number(self) -> int | None:
         """Message number, None for lines."""
         return self.parsed.number if self.parsed else None
+
+
+_spoken_of = cast(Callable[[tuple[object, ...]], Spoken], partial(tuple.__new__, Spoken))
+"""A unit of all its fields in order, in half the time that naming them takes."""
 
 
 class Voice(NamedTuple):
@@ -200,7 +205,7 @@ def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
         # Where octets are missing the number is known, the fields are not.
         parsed = messages.parse(octets) if unit.complete else messages.number_alone(octets)
         malformed = parsed.value if isinstance(parsed.value, Malformed) else None
-        return Spoken(direction, unit, octets, frames, frame, moment, None, parsed, None, malformed)
+        return _spoken_of((direction, unit, octets, frames, frame, moment, None, parsed, None, malformed))
     text = octets.removesuffix(b"\n").removesuffix(b"\r")
     if unit.kind in ("text", "preamble"):
         return Spoken(direction, unit, text, frames, frame, moment)
@@ -298,7 +303,7 @@ def _read_kex(
         return unit._replace(parsed=parsed._replace(name=message.name, known=True), malformed=fields)
     shown = {**extra, **dict(_shown(name, value, message) for name, value in fields.items())}
     named = messages.Parsed(parsed.number, message.name, shown, parsed.value, True)
-    return Spoken(*unit[:7], named, fields, unit.malformed)
+    return _spoken_of((*unit[:7], named, fields, unit.malformed))
 
 
 def _about_group(spoken: Spoken, groups: Groups) -> Spoken:

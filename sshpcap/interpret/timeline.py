@@ -1,6 +1,8 @@
 """The story of a connection, row by row: TCP's steps, every message, what was repeated, what went wrong."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple, cast
 
 from sshpcap.frames import ACK, FIN, RST, SYN
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
@@ -19,10 +21,14 @@ class _Row(NamedTuple):
     frame: int
     order: tuple[int, int]
     """Rows of one frame: messages by their place in the stream, and before the FIN that closes behind them."""
-    time: int
+    time: Timestamp
     sender: Sender
     kind: str
     text: str
+
+
+_row = cast(Callable[[tuple[object, ...]], _Row], partial(tuple.__new__, _Row))
+"""A row of its fields in order, in half the time that naming them takes."""
 
 
 def timeline(
@@ -43,29 +49,27 @@ def timeline(
     rows += _rest_rows(recorder, dialogue, names)
     rows.sort()
     entries = []
-    before = rows[0].time if rows else 0
-    for row in rows:
-        decisive = row.frame == ending.frame and row.kind in ("fin", "rst", "icmp")
+    before = rows[0].time.ns if rows else 0
+    for frame, _, time, sender, kind, text in rows:
         entries.append(
             TimelineEntry(
-                frame=row.frame,
-                time=Timestamp(row.time),
-                delta=Duration(row.time - before),
-                sender=row.sender,
-                kind=row.kind,
-                text=row.text,
-                decisive=decisive,
+                frame=frame,
+                time=time,
+                delta=Duration(time.ns - before),
+                sender=sender,
+                kind=kind,
+                text=text,
+                decisive=frame == ending.frame and kind in ("fin", "rst", "icmp"),
             )
         )
-        before = row.time
+        before = time.ns
     return tuple(entries)
 
 
 def _spoken_row(spoken: Spoken, names: tuple[Sender, Sender], host_key: HostKey | None) -> _Row:
     kind = spoken.unit.kind if spoken.parsed is None else spoken.parsed.name
-    return _Row(
-        spoken.frame, (1, spoken.unit.start), spoken.time.ns, names[spoken.direction], kind, say(spoken, host_key)
-    )
+    order = (1, spoken.unit.start)
+    return _row((spoken.frame, order, spoken.time, names[spoken.direction], kind, say(spoken, host_key)))
 
 
 def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple[Sender, Sender]) -> list[_Row]:
@@ -73,7 +77,7 @@ def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple
     rows = []
 
     def row(order: int, kind: str, text: str) -> None:
-        rows.append(_Row(event.frame, (order, 0), event.time, sender, kind, text))
+        rows.append(_row((event.frame, (order, 0), Timestamp(event.time), sender, kind, text)))
 
     if event.flags & SYN:
         again = " again" if event.notes & RETRANSMISSION else ""
@@ -112,7 +116,7 @@ def _icmp_rows(recorder: Recorder, names: tuple[Sender, Sender]) -> list[_Row]:
         own = [names[side] for side in (0, 1) if recorder.endpoints[side].address == error.reporter]
         mtu = f", next-hop MTU {error.mtu}" if error.mtu else ""
         text = f"ICMP error from {address_text(error.reporter)}: {icmp_name(error)}{mtu}"
-        rows.append(_Row(error.frame, (0, 0), error.time, own[0] if own else "network", "icmp", text))
+        rows.append(_Row(error.frame, (0, 0), Timestamp(error.time), own[0] if own else "network", "icmp", text))
     return rows
 
 
@@ -128,18 +132,19 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
             octets[direction] = max(0, side.sent - voice.cut_to - (1 if side.fin else 0))
     for event in recorder.events:
         voice = dialogue.voices[event.direction]
-        end = recorder.offset(event.direction, event.seq) + event.length
-        if event.length and voice.state is State.ENCRYPTED and end > voice.cut_to and not event.flags & RST:
+        if not event.length or voice.state is not State.ENCRYPTED or event.flags & RST:
+            continue
+        if recorder.offset(event.direction, event.seq) + event.length > voice.cut_to:
             first = event
             break
     if first is None:
         return []
     client, server = octets[dialogue.client], octets[1 - dialogue.client]
     text = f"encrypted data begin here; in all {client:,} octets of the client, {server:,} of the server"
-    rows = [_Row(first.frame, (2, 0), first.time, "none", "encrypted", text)]
+    rows = [_Row(first.frame, (2, 0), Timestamp(first.time), "none", "encrypted", text)]
     last_frame, last_time = max((side.last_data_frame or 0, side.last_data_time) for side in recorder.directions)
     if last_frame > first.frame:
-        rows.append(_Row(last_frame, (1, 0), last_time, "none", "encrypted-end", "the last encrypted data"))
+        rows.append(_Row(last_frame, (1, 0), Timestamp(last_time), "none", "encrypted-end", "the last encrypted data"))
     return rows
 
 
@@ -165,7 +170,7 @@ def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Send
             text = f"has sent {len(rest):,} of {voice.wanted - voice.cut_to:,} octets of a packet; the rest never came"
         else:
             text = f'sends {len(rest):,} octets without a line end: "{_shown(rest)}"'
-        rows.append(_Row(frame, (1, voice.cut_to), time, names[direction], "unread", text))
+        rows.append(_Row(frame, (1, voice.cut_to), Timestamp(time), names[direction], "unread", text))
     return rows
 
 

@@ -295,6 +295,8 @@ def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
 
 def _zero_window(recorder: Recorder, direction: int) -> Duration | None:
     """The longest time from a segment with window 0 to the next with another, or to the end of the connection."""
+    if not recorder.notes & ZERO_WINDOW:
+        return None
     longest: int | None = None
     since: int | None = None
     for event in recorder.events:

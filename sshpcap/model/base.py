@@ -20,8 +20,11 @@ FieldValue = str | int | bool | tuple[str, ...]
 Octets = bytes  # some results have a field named `bytes`, as the JSON has
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all results: immutable, compared by content, built with names."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all results: immutable, compared by content, built with names.
+
+    A value is made of values that were there before it, so there are no cycles for the garbage collector to find.
+    """
 
 
 class Notice(Value, frozen=True):

@@ -391,18 +391,24 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
     return keys
 
 
-def checksums_of(block: FrameBlock, columns: Columns) -> list[int]:
-    """What the checksums of rows say (`frames.CHECKSUM_…`)."""
-    end = columns.payload_at + columns.captured
-    return checksums.of_rows(block.buffer, columns.version, columns.address_at, columns.tcp_at, end)
+def checksums_of(block: FrameBlock, columns: Columns, places: Int64s | slice = slice(None)) -> list[int]:
+    """What the checksums of some rows say (`frames.CHECKSUM_…`)."""
+    version, address_at, tcp_at = columns.version[places], columns.address_at[places], columns.tcp_at[places]
+    end = columns.payload_at[places] + columns.captured[places]
+    return checksums.of_rows(block.buffer, version, address_at, tcp_at, end)
 
 
 _new_segment = cast(Callable[[tuple[object, ...]], Segment], partial(tuple.__new__, Segment))
 """A segment of its fields in order, in half the time that naming them takes."""
 
 
-def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tuple[int, Segment]]:
-    """Some rows of the columns as segments, each with its row in the block."""
+def segments(
+    block: FrameBlock, columns: Columns, places: Int64s, sums: list[int] | None = None, gone: bytes | bytearray = b""
+) -> Iterator[tuple[int, Segment]]:
+    """Some rows of the columns as segments, each with its row in the block.
+
+    `sums`: what their checksums say, where that is known; `gone`: rows that are not wanted any more, by row.
+    """
     if not len(places):
         return
     octets = block.buffer.data
@@ -414,7 +420,9 @@ def segments(block: FrameBlock, columns: Columns, places: Int64s) -> Iterator[tu
     for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
             captured, frame, time, checksum in zip(
                 *(column.tolist() for column in chosen), block.number[rows].tolist(), block.time[rows].tolist(),
-                checksums_of(block, here), strict=True):  # fmt: skip
+                checksums_of(block, columns, places) if sums is None else sums, strict=True):  # fmt: skip
+        if gone and gone[row]:
+            continue
         if version == 4:
             source_at, destination_at, behind = address_at, address_at + 4, address_at + 8
             ttl, ip_id = octets[address_at - 4], octets[address_at - 8] << 8 | octets[address_at - 7]

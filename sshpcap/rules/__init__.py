@@ -179,6 +179,9 @@ _MODULES: Final = (
 )
 
 RULES: Final[tuple[Rule, ...]] = tuple(module.RULE for module in _MODULES)
+_CHECKS: Final = tuple(rule.check for rule in RULES if not rule.fallback)
+_FALLBACKS: Final = tuple(rule.check for rule in RULES if rule.fallback)
+_INSTEAD_OF: Final = {rule.id: rule.instead_of for rule in RULES}
 _AMONG: Final = tuple(rule for rule in RULES if rule.among)
 PAGES: Final[dict[str, str]] = {module.RULE.id: module.__doc__ or "" for module in _MODULES}
 """The page of every finding, by id: the docstring of its module."""
@@ -186,9 +189,9 @@ PAGES: Final[dict[str, str]] = {module.RULE.id: module.__doc__ or "" for module 
 
 def judge(session: Session) -> Session:
     """The session with its findings, gravest first, and its verdict."""
-    findings = [finding for rule in RULES if not rule.fallback for finding in rule.check(session)]
+    findings = [finding for check in _CHECKS for finding in check(session)]
     if not any(finding.severity == "error" for finding in findings) and not _explained(findings):
-        findings += [finding for rule in RULES if rule.fallback for finding in rule.check(session)]
+        findings += [finding for check in _FALLBACKS for finding in check(session)]
     return _summed_up(session, findings)
 
 
@@ -214,7 +217,7 @@ def _judge_among(session: Session, company: Company) -> Session:
 def _summed_up(session: Session, findings: list[Finding]) -> Session:
     """The session with these findings, gravest first, without those that a narrower one replaces."""
     found = {finding.id for finding in findings}
-    narrower = {broad for rule in RULES if rule.id in found for broad in rule.instead_of}
+    narrower = {broad for narrow in found for broad in _INSTEAD_OF.get(narrow, ())}
     findings = [finding for finding in findings if finding.id not in narrower]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))

@@ -33,7 +33,10 @@ class Rule(NamedTuple):
 
 def first(session: Session, sender: Who, *names: str) -> Message | None:
     """The first message of a side with one of these names."""
-    return next((m for m in session.messages if m.sender == sender and m.name in names), None)
+    for message in session.messages:
+        if message.sender == sender and message.name in names:
+            return message
+    return None
 
 
 def shown(message: Message, what: str) -> Evidence:

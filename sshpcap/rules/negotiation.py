@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -191,11 +191,17 @@ def _turned(text: str) -> str:
     return text
 
 
+_TEXTS: Final[dict[str, dict[str, str]]] = {}
+"""The texts of a kind, once they were asked for."""
+
+
 def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot) -> dict[str, str]:
     theirs = _as_sent(session.server.kexinit.kex_algorithms if session.server.kexinit else (), slot.server_offer, kind)
     ours = _as_sent(session.client.kexinit.kex_algorithms if session.client.kexinit else (), slot.client_offer, kind)
     back = not any(name.endswith("client_to_server") for name in negotiation.failed if name in kind.slots)
-    every = texts(kind)
+    if kind.id not in _TEXTS:
+        _TEXTS[kind.id] = texts(kind)
+    every = dict(_TEXTS[kind.id])
     for program in _DIRECTED:
         turned = every.pop(f"{program}_server_to_client", None)
         if turned is not None and back:

@@ -238,12 +238,12 @@ class Opening(NamedTuple):
 def handshake_open(session: Session) -> Opening | None:
     """What became of a SYN that was answered, where nothing more came of it."""
     client, server = session.tcp.client, session.tcp.server
-    asked = [row for row in session.timeline if row.kind == "syn" and row.frame is not None]
     given = [row for row in session.timeline if row.kind == "syn-ack" and row.frame is not None]
-    answers = tuple(row.frame for row in given if row.frame is not None)
     # Frames of the server that are not SYN-ACKs show that the connection opened; so does a SYN of the server's.
-    if not answers or server.frames > len(answers) or session.tcp.originator != "client":
+    if not given or server.frames > len(given) or session.tcp.originator != "client":
         return None
+    asked = [row for row in session.timeline if row.kind == "syn" and row.frame is not None]
+    answers = tuple(row.frame for row in given if row.frame is not None)
     refusals = [reset for reset in session.tcp.resets if reset.sender == "client" and reset.form == "gone"]
     if client.frames == len(asked) + len(refusals) and not client.bytes:
         if not refusals:

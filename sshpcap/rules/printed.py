@@ -6,6 +6,7 @@ between lines. A key names the program, and where the text changed, the versions
 A close and a reset before data are one event for the user: which of the two texts appears is a race.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -218,9 +219,16 @@ def _server_reset_too(session: Session) -> bool:
 
 def _filled(text: str, known: Mapping[str, object]) -> str:
     """Only our own names are replaced: what a peer sent may hold braces, and nothing is evaluated."""
-    parts = text.split("{")
-    done = [parts[0]]
-    for part in parts[1:]:
-        name, brace, rest = part.partition("}")
-        done.append(f"{known[name]}{rest}" if brace and name in known else "{" + part)
+    begin, parts = _parts(text)
+    done = [begin]
+    for name, rest, part in parts:
+        done.append(f"{known[name]}{rest}" if name in known else part)
     return "".join(done)
+
+
+@functools.lru_cache(1024)
+def _parts(text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """A text up to its first brace; then, for every brace, the name in it, what stands behind it, and all of it."""
+    begin, *parts = text.split("{")
+    cut = ((part, part.partition("}")) for part in parts)
+    return begin, [(name if brace else "", rest, "{" + part) for part, (name, brace, rest) in cut]

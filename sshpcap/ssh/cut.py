@@ -192,6 +192,8 @@ class Cutter:
 
 def _hole_in(holes: tuple[tuple[int, int], ...], start: int, end: int) -> tuple[int, int] | None:
     """The first hole that touches a range; holes are in order and apart."""
+    if not holes:
+        return None
     behind = bisect_right(holes, start, key=lambda hole: hole[1])
     return holes[behind] if behind < len(holes) and holes[behind][0] < end else None
 

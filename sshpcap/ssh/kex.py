@@ -119,22 +119,24 @@ def family_of(method: str) -> Family | None:
     return None
 
 
+_READ: Final[dict[FieldType, Callable[[Reader, str], bytes | int | str]]] = {
+    "string": Reader.string,
+    "string if true": Reader.string,
+    "mpint": Reader.mpint,
+    "uint32": Reader.uint32,
+    "boolean": Reader.boolean,
+    "text": Reader.text,
+}
+
+
 def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int | str] | Malformed:
     """The fields of a key exchange message; the payload begins with its number."""
     reader = Reader(payload, 1)
-    read: dict[FieldType, Callable[[str], bytes | int | str]] = {
-        "string": reader.string,
-        "string if true": reader.string,
-        "mpint": reader.mpint,
-        "uint32": reader.uint32,
-        "boolean": reader.boolean,
-        "text": reader.text,
-    }
     fields: dict[str, bytes | int | str] = {}
     try:
         for name, kind in message.fields:
             if kind != "string if true" or fields[message.fields[len(fields) - 1][0]]:
-                fields[name] = read[kind](name)
+                fields[name] = _READ[kind](reader, name)
     except WireError as error:
         return error.malformed
     return fields

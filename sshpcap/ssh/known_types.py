@@ -5,6 +5,7 @@ recordings show. So the list is evidence, and never proof: an option may have se
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from sshpcap.model import KexInit, KnownTypes
@@ -26,8 +27,13 @@ def known_types(proposal: KexInit, program: str | None, version: str | None) -> 
         return _of_asyncssh(proposal.server_host_key_algorithms)
     if program not in ("OpenSSH", "OpenSSH for Windows"):
         return None
+    return _known_types(proposal.server_host_key_algorithms)
+
+
+@lru_cache(64)
+def _known_types(algorithms: tuple[str, ...]) -> KnownTypes | None:
     # Certificates stand before plain keys by default; with known keys both of a type come first.
-    names = [name for name in proposal.server_host_key_algorithms if not name.startswith(("sk-", "webauthn-"))]
+    names = [name for name in algorithms if not name.startswith(("sk-", "webauthn-"))]
     plain = list(dict.fromkeys(f for name in names if "-cert-" not in name and (f := _family(name))))
     certified = list(dict.fromkeys(f for name in names if "-cert-" in name and (f := _family(name))))
     if len(plain) < 2 or not certified:

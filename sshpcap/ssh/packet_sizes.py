@@ -56,8 +56,7 @@ class Sealing(NamedTuple):
 
     def fits(self, octets: int) -> bool:
         """So many octets can be one packet."""
-        smallest = self.smallest
-        return octets >= smallest and (octets - smallest) % self.block == 0
+        return _judged(self, octets)[0]
 
     def surely_one(self, octets: int) -> bool:
         """So many octets from the beginning of one packet to the end of one cannot be several.
@@ -65,7 +64,7 @@ class Sealing(NamedTuple):
         Two of the smallest would be longer; or (ChaCha20-Poly1305, some MACs) an even number of packets has another
         remainder.
         """
-        return _surely_one(self.smallest, self.block, octets)
+        return _judged(self, octets)[1]
 
     def packet_end(self, octets: bytes, start: int) -> int | None:
         """Where the packet at `start` ends, if its length is readable and can be one; else None."""
@@ -78,11 +77,13 @@ class Sealing(NamedTuple):
         return start + _LENGTH_FIELD + length + self.tag
 
 
-@lru_cache(1024)
-def _surely_one(smallest: int, block: int, octets: int) -> bool:
+@lru_cache(4096)
+def _judged(seal: Sealing, octets: int) -> tuple[bool, bool]:
+    """Whether so many octets can be one packet, and whether they cannot be several: sizes come again and again."""
+    smallest, block = seal.smallest, seal.block
     if octets < smallest or (octets - smallest) % block:
-        return False
-    return not any(
+        return False, False
+    return True, not any(
         octets >= count * smallest and (octets - count * smallest) % block == 0
         for count in range(2, min(octets // smallest, block + 2) + 1)
     )

@@ -26,7 +26,6 @@ class Options(NamedTuple):
     """Timestamps (RFC 7323 §3)."""
 
 
-_NO_OPTIONS: Final = Options()
 _STAMP: Final = bytes((_NO_OPERATION, _NO_OPERATION, _TIMESTAMPS, 10))
 _ONLY_STAMPED: Final = 12
 _STAMPED: Final = Options(stamped=True)
@@ -37,20 +36,23 @@ def read_options(octets: bytes) -> Options:
     """The options of one segment."""
     if len(octets) == _ONLY_STAMPED and octets.startswith(_STAMP):
         return _STAMPED
-    found = _NO_OPTIONS
+    mss: int | None = None
+    window_scale: int | None = None
+    permitted = stamped = False
+    sacks: tuple[tuple[int, int], ...] = ()
     for kind, value in _each(octets):
         if kind == _MSS and len(value) == 2:
-            found = found._replace(mss=int.from_bytes(value, "big"))
+            mss = int.from_bytes(value, "big")
         elif kind == _WINDOW_SCALE and len(value) == 1:
-            found = found._replace(window_scale=min(value[0], _GREATEST_SHIFT))
+            window_scale = min(value[0], _GREATEST_SHIFT)
         elif kind == _SACK_PERMITTED and not value:
-            found = found._replace(sack_permitted=True)
+            permitted = True
         elif kind == _SACK and len(value) % 8 == 0:
             numbers = [int.from_bytes(value[at : at + 4], "big") for at in range(0, len(value), 4)]
-            found = found._replace(sacks=tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+            sacks = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         elif kind == _TIMESTAMPS and len(value) == 8:
-            found = found._replace(stamped=True)
-    return found
+            stamped = True
+    return Options(mss, window_scale, permitted, sacks, stamped)
 
 
 def _each(octets: bytes) -> list[tuple[int, bytes]]:

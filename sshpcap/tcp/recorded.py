@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, TypeVar, cast
 
+from sshpcap.tcp.options import read_options
 from sshpcap.tcp.stream import Stream
 
 # Notes on a segment, as bits.
@@ -33,10 +34,18 @@ class Event(NamedTuple):
     ttl: int
     notes: int
     ip_id: int = -1
-    stamped: bool = False
-    """It carries TCP timestamps."""
-    sacks: tuple[tuple[int, int], ...] = ()
-    """Sequence numbers that it reports as arrived out of order."""
+    options: bytes = b""
+    """As they stand in the header: read when somebody asks for them."""
+
+    @property
+    def stamped(self) -> bool:
+        """It carries TCP timestamps."""
+        return read_options(self.options).stamped
+
+    @property
+    def sacks(self) -> tuple[tuple[int, int], ...]:
+        """Sequence numbers that it reports as arrived out of order."""
+        return read_options(self.options).sacks
 
 
 class LastData(NamedTuple):
@@ -107,8 +116,8 @@ class Direction:
     tail: list[LastData] = field(default_factory=list)
     """The last segments with data, whether quiet or not; keep-alives are left out."""
     fin: Event | None = None
-    recent: list[tuple[tuple[object, ...], int]] = field(default_factory=list)
-    """The last `RECENT` segments, to know a frame that was captured twice: what must be equal, and the time."""
+    recent: list[Event] = field(default_factory=list)
+    """The last `RECENT` segments, to know a frame that was captured twice."""
     checksums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """Segments by what their checksums say (`CHECKSUM_…`)."""
     letters: dict[str, int] = field(default_factory=dict)

@@ -5,10 +5,11 @@ A connection is one incarnation of a pair of endpoints. A `Recorder` is fed its 
 first frame seen (or of the first SYN without ACK). Must not know: SSH, files, results.
 """
 
+from itertools import repeat
 from typing import Final
 
 from sshpcap import limits
-from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Segment
+from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, IcmpError, Run, Segment
 from sshpcap.tcp.options import read_options
 from sshpcap.tcp.recorded import (
     KEEP_ALIVE,
@@ -23,6 +24,7 @@ from sshpcap.tcp.recorded import (
     new_event,
     remember,
 )
+from sshpcap.tcp.run import goes_on, take
 from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece
 
@@ -60,6 +62,8 @@ class Recorder:
         """Frame with which the same endpoints began a new connection, without a captured end of this one."""
         self.quiet = False
         """Only count from now on: nothing in the payload can matter any more."""
+        self.notes = 0
+        """All notes on its segments together."""
         self.history: list[str] = []
         """Zeek's history letters in order of appearance."""
 
@@ -119,8 +123,9 @@ class Recorder:
             notes |= KEEP_ALIVE
         elif length:
             notes |= self._payload(segment, mine)
-        *_, sacks, stamped = read_options(options)
-        event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, stamped, sacks))
+        self.notes |= notes
+        event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, options))
+        remember(mine.recent, event, RECENT)
         if notes or flags & (SYN | FIN | RST) or len(self.events) >= limits.MAX_EVENTS:
             self._remember(event)
             self._history(event, mine, other)
@@ -137,6 +142,38 @@ class Recorder:
             else:
                 mine.again += (length > 0 and not notes & KEEP_ALIVE) or flags & FIN != 0
 
+    def add_run(self, first: Segment, run: Run) -> bool:
+        """Record the segments of a run as `add` would one after the other; `first` is its first one.
+
+        False, and nothing recorded, where it does not go on where this connection stands, or that is not a simple case.
+        """
+        if self.quiet or self.events_lost or len(self.events) + len(run.frame) >= limits.QUIET_AFTER_EVENTS:
+            return False
+        if first.time < self.last_time:
+            return False
+        turned = self.direction_of(first) != run.side[0]
+        sides = [1 - side for side in run.side] if turned else run.side
+        events = list(map(new_event, zip(
+            run.frame, run.time, sides, run.flags, run.seq, run.ack, run.length, run.window, run.ttl, repeat(0),
+            run.ip_id, run.options, strict=False,
+        )))  # fmt: skip
+        rows = list(zip(sides, events, run.payload, run.checksum, (self.last_time, *run.time), strict=False))
+        parts = [[row[1:] for row in rows if row[0] == side] for side in (0, 1)]
+        (left, right), (mine, theirs) = self.directions, parts
+        if (mine and not goes_on(left, right, mine)) or (theirs and not goes_on(right, left, theirs)):
+            return False
+        if mine:
+            take(left, right, mine)
+        if theirs:
+            take(right, left, theirs)
+        self.last_frame, self.last_time = run.frame[-1], run.time[-1]
+        self.events += events
+        for event in events:
+            side = self.directions[event.direction]
+            if ("d" if event.length else "a") not in side.letters:
+                self._history(event, side, side)
+        return True
+
     @staticmethod
     def _captured_twice(segment: Segment, mine: Direction) -> bool:
         """The same segment once more, not a retransmission: that has another IP identification (RFC 6864 §4.1) or comes
@@ -145,14 +182,15 @@ class Recorder:
         Where the identification says nothing (IPv6, or 0 with DF), only what follows within a millisecond with the same
         TCP timestamp, or within a tenth of that without one, is taken for the same segment.
         """
-        same = (segment.seq, segment.ack, segment.flags, segment.window, segment.length, segment.ip_id, segment.options)
-        times = [time for known, time in mine.recent if known == same]
-        if times:
-            stamped = len(segment.options) >= _WITH_TIMESTAMP
-            apart = _TWICE_NS if segment.ip_id > 0 else _SOON_NS if stamped else _AT_ONCE_NS
-            if any(abs(segment.time - time) <= apart for time in times):
+        _, now, _, _, seq, ack, flags, window, _, ip_id, options, _, length, _, _ = segment
+        for known in mine.recent:
+            if known.seq != seq or known.ack != ack or known.length != length or known.flags != flags:
+                continue
+            if known.window != window or known.ip_id != ip_id or known.options != options:
+                continue
+            apart = _TWICE_NS if ip_id > 0 else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
+            if abs(now - known.time) <= apart:
                 return True
-        remember(mine.recent, (same, segment.time), RECENT)
         return False
 
     def skim(self, direction: int, skim: "Skim") -> None:

@@ -7,6 +7,7 @@ counted as a conflict, never silently preferred. Everything is bounded by `limit
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from sshpcap import limits
@@ -45,6 +46,8 @@ class Assembled(NamedTuple):
 
     def gaps(self) -> list[tuple[int, int]]:
         """The holes, without what the snaplen cut off: octets of frames that are not in the capture."""
+        if not self.holes:
+            return []
         found, cuts, next_cut = [], self.snapped, 0
         for start, end in self.holes:
             at = start
@@ -140,6 +143,22 @@ class Stream:
         self.times.append(time)
         self.octets += octets
         return True
+
+    def takes_next(self, start: int, octets: int, pieces: int) -> bool:
+        """Whether `append_next` would take in so much, all of it whole, from an offset on."""
+        if start != len(self.octets) or self._pending:
+            return False
+        return start + octets <= limits.HANDSHAKE_BYTES and len(self.starts) + pieces <= limits.MAX_PIECES
+
+    def append_all(self, pieces: list[tuple[int, int, bytes]]) -> int:
+        """Take in frame, time and octets of pieces that come next, where `takes_next` says so; returns the octets."""
+        here = len(self.octets)
+        starts = list(accumulate([len(octets) for _, _, octets in pieces], initial=here))
+        self.starts += starts[:-1]
+        self.frames += [frame for frame, _, _ in pieces]
+        self.times += [time for _, time, _ in pieces]
+        self.octets += b"".join([octets for _, _, octets in pieces])
+        return starts[-1] - here
 
     def _rebase(self, shift: int) -> None:
         pieces = [*self._pieces(), *self._pending.values()]
@@ -261,6 +280,8 @@ class Stream:
 
 def _hole_in(holes: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
     """The first hole that touches a range; holes are in order and apart."""
+    if not holes:
+        return None
     behind = bisect_right(holes, start, key=lambda hole: hole[1])
     return holes[behind] if behind < len(holes) and holes[behind][0] < end else None
 

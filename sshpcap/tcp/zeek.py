@@ -32,11 +32,13 @@ _RESET: Final = (_State.RESET, _State.RESET_CLOSED)
 def conn_state(recorder: Recorder, originator: int) -> str:
     """One of S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH."""
     states = [_State.INACTIVE, _State.INACTIVE]
+    both = False
     for event in recorder.events:
-        if not event.flags & (FIN | RST) and states == _BOTH:
+        if both and not event.flags & (FIN | RST):
             continue  # only a FIN or a RST changes that
         mine = 0 if event.direction == originator else 1
         states[mine], states[1 - mine] = _step(event, states[mine], states[1 - mine], originates=mine == 0)
+        both = states == _BOTH
     origin, response = states
     if response in _RESET:
         silent = not any(side.data_bytes for side in recorder.directions)

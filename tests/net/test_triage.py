@@ -71,13 +71,16 @@ def differences(left: Any, right: Any, where: str = "") -> list[str]:
 
 @pytest.fixture
 def objects(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Frames of which an object was made."""
+    """Frames that were looked at, by themselves or together with others."""
     made: list[int] = []
 
-    def counted(block: FrameBlock, found: columns.Columns, places: Int64s) -> Iterator[tuple[int, Segment]]:
-        for row, segment in columns.segments(block, found, places):
+    def counted(
+        block: FrameBlock, found: columns.Columns, places: Int64s, sums: list[int], gone: bytearray
+    ) -> Iterator[tuple[int, Segment]]:
+        for row, segment in columns.segments(block, found, places, sums):
             made.append(segment.frame)
-            yield row, segment
+            if not gone[row]:
+                yield row, segment
 
     monkeypatch.setattr(analyzer_module, "segments", counted)
     return made
