@@ -67,7 +67,7 @@ class Analyzer(Intake):
         self._unanswered = 0
         self._first_unanswered: int | None = None
 
-    # --- what is recorded ----------------------------------------------------------------------------------------------
+    # --- what is recorded ---------------------------------------------------------------------------------------------
 
     def _has_room(self, rows: int) -> bool:
         """No limit can be reached with so many rows, so that it does not matter when candidates are recorded."""
