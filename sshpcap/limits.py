@@ -122,7 +122,11 @@ LIVE_TOLD_AT_ONCE: Final = 256
 """Connections told in one go …"""
 
 LIVE_TELL_SECONDS: Final = 0.2
-"""… and the time that it may take, so that the ring does not wait for a slow disk."""
+"""… and the processor's time that it may take, so that frames are read in between: by the clock, a machine that is busy
+elsewhere would leave less and less of it for telling, and what waits to be told takes memory."""
+
+LIVE_TELL_CLOCK_SECONDS: Final = 1.0
+"""… and its time by the clock, so that the ring does not wait for a slow disk."""
 
 LIVE_GARBAGE: Final = 50_000
 """Objects made before Python looks for cycles among the young ones: a hundred thousand connections are long-lived, and
