@@ -211,13 +211,12 @@ def test_sshd_is_restarted_after_its_files_were_replaced(place: Site) -> None:
 
 
 @pytest.mark.slow
-def test_idle_connections_are_kept_and_dead_ones_ended(place: Site) -> None:
-    """A router that forgets after 130 s of silence and then drops, as a NAT does; five minutes are gone through."""
+def test_idle_connections_are_kept(place: Site) -> None:
+    """A router that forgets after 130 s of silence and then drops, as a NAT does; three minutes are gone through."""
     line = take(sample("peer-vanished"), "ServerAliveInterval")
     assert take(sample("connection-unknown-to-peer"), "ServerAliveInterval") == line
     proofs.taken("client-alive-timeout", line)  # the same line; no sample has this finding for a path that is cut
     from_server = take(sample("peer-vanished"), "ClientAliveInterval")
-    proofs.taken("port-reused", from_server)  # the same line; no sample has this finding
     place.router.shell(
         "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_tcp_timeout_established=130;"
         " nft add table inet nat; nft 'add chain inet nat forward { type filter hook forward priority 0;"
@@ -225,17 +224,11 @@ def test_idle_connections_are_kept_and_dead_ones_ended(place: Site) -> None:
     )
     other = "-o StrictHostKeyChecking=accept-new -p 2222"
     place.server.shell(f"/usr/sbin/sshd -p 2222 -o PidFile=/run/2222 -o '{from_server}' -E /var/log/2222.log")
-    # sshd 9.2 asks every second minute for an interval of 60 s, and ends the session when one answer more is missing.
-    impatient = "-o 'ClientAliveCountMax 1' -E /var/log/2223.log"
-    place.server.shell(f"/usr/sbin/sshd -p 2223 -o PidFile=/run/2223 -o '{from_server}' {impatient}")
-    gone = other.replace("2222", "2223")
     idle = "sleep 170; echo still there"
     tried = {
         "plain": f"timeout 200 ssh {USER}@{SERVER} '{idle}'",
         "client": f"timeout 200 ssh -F /run/kept {USER}@{SERVER} '{idle}'",
         "server": f"timeout 200 ssh {other} {USER}@{SERVER} '{idle}'",
-        # Its client is stopped: to the server it is gone, though its kernel acknowledges.
-        "dead": f"(ssh {gone} {USER}@{SERVER} sleep 400 & sleep 3; kill -STOP $!; sleep 290; kill -KILL $!)",
     }
     place.client.write("/run/kept", f"Host *\n  {line}\n")
     for name, words in tried.items():
@@ -244,5 +237,3 @@ def test_idle_connections_are_kept_and_dead_ones_ended(place: Site) -> None:
     assert "still there" not in place.client.read("/run/plain.out")
     assert "still there" in place.client.read("/run/client.out")
     assert "still there" in place.client.read("/run/server.out")
-    place.client.shell("sleep 90", seconds=120)
-    assert "Timeout, client not responding" in place.server.read("/var/log/2223.log")

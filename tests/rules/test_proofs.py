@@ -34,7 +34,7 @@ def test_a_proof_is_a_test_and_all_else_a_reason_in_words() -> None:
 
 def test_few_commands_are_without_proof() -> None:
     unproven = sorted({template for (_, template), proof in _ROWS.items() if " " in proof})
-    assert len(unproven) <= 9, unproven
+    assert len(unproven) <= 10, unproven
 
 
 def test_what_only_looks_says_what_it_shows() -> None:
