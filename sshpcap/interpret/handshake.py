@@ -50,8 +50,8 @@ def milestones(recorder: Recorder, dialogue: Dialogue, one_sided: Who | None) ->
 def _encrypted_ssh1(dialogue: Dialogue) -> int | None:
     """SSH-1: the server's first octets behind its keys, once the client has sent the session key, are encrypted."""
     server = dialogue.server_voice
-    sent = any(s.parsed and s.parsed.name == ssh1.SESSION_KEY for s in dialogue.client_voice.spoken)
-    if not sent or server.state is not State.SSH1 or not server.rest:
+    told = {s.parsed.name for voice in dialogue.voices for s in voice.spoken if s.parsed}
+    if not {ssh1.PUBLIC_KEY, ssh1.SESSION_KEY} <= told or server.state is not State.SSH1 or not server.rest:
         return None
     return server.assembled.completed(server.cut_to, server.cut_to + 1)[0]
 

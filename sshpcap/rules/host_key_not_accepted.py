@@ -17,7 +17,8 @@ When it may be wrong
     signature (octets changed on the path, a broken server) looks exactly the same, and cannot be checked from a
     capture, because the shared secret is not in it. "Changed" and "unknown" look the same, too: what the client knew
     is in its known_hosts, not in the capture. Programs on libraries such as paramiko and libssh2 check the key after
-    NEWKEYS; see host-key-rejected-after-newkeys.
+    NEWKEYS; see host-key-rejected-after-newkeys. Of a client that is none of the known programs the confidence is
+    medium: a script or a scanner may have had what it wanted.
 
 What to do
     Compare the fingerprint below with that of the server, by another way than this network (`ssh-keygen -lf
@@ -106,11 +107,18 @@ def check(session: Session) -> Iterator[Finding]:
         refused,
         id=ID,
         title=TITLE,
-        confidence="high",
+        confidence="high" if _known_program(session) else "medium",
         messages=messages(session, refused.key, MESSAGES),
         causes=tuple(_causes(session, refused)),
         remedies=remedies(session, refused.key),
     )
+
+
+def _known_program(session: Session) -> bool:
+    """Of these it is known that nothing but the key, its signature or the user makes them leave here; a script or a
+    scanner may have had enough."""
+    client = session.client.identification
+    return client is not None and client.implementation is not None
 
 
 def keyscan(session: Session) -> bool:

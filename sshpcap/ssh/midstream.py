@@ -26,12 +26,17 @@ _SMALLEST_GROUP: Final = 512
 _LARGEST_GROUP: Final = 1 << 16
 """Bits that anybody would ask for."""
 _LONGEST_GENERATOR: Final = 4
+_SKIPPED: Final = 4
+"""Packets passed over that may stand anywhere."""
 _SHORTEST_VALUE: Final = 32
 """Octets of the shortest public value in use (Curve25519)."""
 
 
-def speaks_ssh(octets: bytes | bytearray) -> bool | None:
-    """Whether a stream goes on with a packet of a key exchange; None while what is there may still be one."""
+def speaks_ssh(octets: bytes | bytearray, skipped: int = 0) -> bool | None:
+    """Whether a stream goes on with a packet of a key exchange; None while what is there may still be one.
+
+    `skipped`: packets before it that may stand anywhere.
+    """
     if len(octets) < _HEADER:
         return None if not any(octets[:2]) else False
     length, padding, number = int.from_bytes(octets[:4], "big"), octets[4], octets[5]
@@ -46,7 +51,18 @@ def speaks_ssh(octets: bytes | bytearray) -> bool | None:
         return _group_request(octets, end)
     if number in _INITS or number in _REPLIES:
         return _exchange(octets, end, reply=number in _REPLIES)
+    if number == numbers.IGNORE and skipped < _SKIPPED:
+        return _behind(octets, 4 + length, end, skipped + 1)
     return False
+
+
+def _behind(octets: bytes | bytearray, total: int, end: int, skipped: int) -> bool | None:
+    """SSH_MSG_IGNORE (RFC 4253 §11.2) holds one string and may stand anywhere: what is behind it tells."""
+    if len(octets) < _HEADER + 4:
+        return None
+    if _HEADER + 4 + int.from_bytes(octets[_HEADER : _HEADER + 4], "big") != end:
+        return False
+    return speaks_ssh(octets[total:], skipped) if len(octets) > total else None
 
 
 def _proposal(octets: bytes | bytearray, end: int) -> bool | None:

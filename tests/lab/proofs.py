@@ -372,5 +372,8 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -o IdentitiesOnly=yes -i ~/.ssh/KEY USER@HOST": "test_more_attempts_or_fewer_keys",
         "ssh-add -D": "test_more_attempts_or_fewer_keys",
     },
+    "weak_algorithm_refused": {
+        "{}={}": "test_above_the_line_it_is_taken",
+    },
 }
 """Module of a rule → command → the test that runs it, or the reason why none can (which has spaces in it)."""

@@ -10,6 +10,7 @@ from sshpcap.model import Finding, Session
 from tests.lab import programs as run
 from tests.lab.programs import missing
 from tests.lab.scene import Program, Scene, scene
+from tests.lab.site import take
 
 _REASON = missing()
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(_REASON is not None, reason=f"the lab cannot run here: {_REASON}")]
@@ -60,8 +61,7 @@ def test_above_the_line_it_is_taken(stage: Scene, setting: str) -> None:
     said = " ".join(stage.facts.client_output.split())
     assert " ".join(found.expected_messages["putty_batch"].replace(" / ", " ").split()) in said
     assert f"The first {word} supported by the server is {name}," in said
-    (line,) = [r.command for r in found.remedies if r.side == "client" and r.command]
-    assert line.startswith(f"{setting}=")
+    line = take(found, f"{setting}=")
     stage.capture = stage.capture.with_name("again.pcap")
     stage.meet(server(stage, setting), loading(stage, line))
     assert stage.facts.client_exit == 0, stage.facts.client_output

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sshpcap.analyzer as analyzer_module
+import sshpcap.intake as intake_module
 from sshpcap import limits
 from sshpcap.analyzer import Analyzer
 from sshpcap.frames import ACK, FIN, PSH, RST, SYN, FrameBlock, Segment
@@ -174,5 +174,5 @@ def test_different_connections_with_one_hash(monkeypatch: pytest.MonkeyPatch) ->
         shapes = read(block)
         return shapes._replace(columns=shapes.columns._replace(key=shapes.columns.key * 0))
 
-    monkeypatch.setattr(analyzer_module, "read_columns", same)
+    monkeypatch.setattr(intake_module, "read_columns", same)
     assert report_of(block, [4], triage=True).sessions == plain.sessions

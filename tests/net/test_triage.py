@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sshpcap.analyzer as analyzer_module
+import sshpcap.intake as intake_module
 from sshpcap import limits
 from sshpcap.analyzer import Analyzer
 from sshpcap.capture import open_capture
@@ -82,7 +82,7 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             if not gone[row]:
                 yield row, segment
 
-    monkeypatch.setattr(analyzer_module, "segments", counted)
+    monkeypatch.setattr(intake_module, "segments", counted)
     return made
 
 

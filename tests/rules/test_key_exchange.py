@@ -95,6 +95,12 @@ def test_a_person_who_says_no_to_a_short_key_is_a_person() -> None:
     assert finding.causes[0].startswith("the user was asked")
 
 
+@pytest.mark.parametrize(("client", "confidence"), [("OpenSSH_9.2p1", "high"), ("probe_1", "medium")])
+def test_what_a_program_that_is_not_known_wanted_is_not_known(client: str, confidence: str) -> None:
+    (finding,) = told(session_of(closed(shown(ed25519_key(), client=client))))
+    assert (finding.id, finding.confidence) == ("host-key-not-accepted", confidence)
+
+
 def test_the_tutorials_remedies_for_a_changed_key_are_there() -> None:
     (finding,) = told(session_of(closed(shown(ed25519_key()))))
     commands = [remedy.command or "" for remedy in finding.remedies]

@@ -95,6 +95,10 @@ NEAR: Final[dict[str, tuple[str, str]]] = {
     "closed-during-login": ("no-more-sessions", "closed soon after NEWKEYS, but the login had succeeded"),
     "inserted-message": ("strict-kex-violation", "SSH_MSG_IGNORE in the key exchange, but both sides are strict"),
     "ssh1-in-use": ("ssh1-server", "the server announces SSH-1, but nobody speaks it"),
+    "weak-algorithm-refused": (
+        "no-common-kex-plink-unsent",
+        "PuTTY leaves after the server's proposal, but there was nothing to agree on",
+    ),
     "weak-algorithms": ("kex-group15-plink", "a group of numbers modulo a prime, but of 3072 bits and with SHA-2"),
     "terrapin-exposed": ("ok-openssh", "chacha20-poly1305, but both sides are strict"),
 }  # fmt: skip

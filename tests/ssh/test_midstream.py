@@ -51,11 +51,19 @@ def test_a_proposal_of_which_the_rest_does_not_fit() -> None:
         bytes([30]) + string(bytes(8)),
         bytes([21, 0]),
         bytes([50]) + string(b"user"),
-        bytes([2]) + string(bytes(32)),
+        bytes([2]) + string(bytes(32)) + b"\0",
     ],
 )
 def test_what_only_looks_like_it(payload: bytes) -> None:
     assert speaks_ssh(packet(payload)) is False
+
+
+def test_a_message_that_may_stand_anywhere_tells_nothing_and_what_is_behind_it_does() -> None:
+    ignored = packet(bytes([2]) + string(bytes(32)))
+    assert speaks_ssh(ignored) is None
+    assert speaks_ssh(ignored + packet(kexinit())) is True
+    assert speaks_ssh(ignored + packet(bytes([50]) + string(b"user"))) is False
+    assert speaks_ssh(5 * ignored + packet(kexinit())) is False
 
 
 @given(st.binary(min_size=6, max_size=200))
