@@ -106,7 +106,7 @@ LIVE_STALLED_NS: Final = 5_000_000_000
 
 LIVE_PASSED_OVER: Final = 4096
 """Endpoints remembered of connections that were let go while they were open, and of those that were told: of what still
-comes of them, nothing more is said."""
+comes of them, nothing more is said. As many addresses are remembered with their TTLs (MAX_ADDRESSES, in files)."""
 
 LIVE_TELL_LATER: Final = 4096
 """Connections that are over and wait to be told; more are only counted. Telling one takes some 0.3 ms."""

@@ -29,6 +29,7 @@ class Teller:
         self._tolerant = tolerant
         self._ttls: dict[bytes, set[int]] = {}
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
+        self.max_addresses = limits.MAX_ADDRESSES
 
     def get_to_know(self, connections: Iterable[Connection]) -> None:
         """Remember the TTLs of connections in which both sides spoke, before any of them is told."""
@@ -41,7 +42,7 @@ class Teller:
                 if len(known) < limits.MAX_TTLS:
                     known |= side.ttls
                 self._ttls[endpoint.address] = known  # now the last
-        while len(self._ttls) > limits.MAX_ADDRESSES:
+        while len(self._ttls) > self.max_addresses:
             del self._ttls[next(iter(self._ttls))]
 
     def tell(self, connection: Connection, observed_until: int) -> Session | None:

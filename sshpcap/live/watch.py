@@ -89,7 +89,7 @@ class Watch(Analyzer):
         super().__init__(ports, tolerant=tolerant)
         self.bounds = bounds or Bounds()
         self.max_connections = self.bounds.connections
-        self.max_ignored = limits.LIVE_PASSED_OVER
+        self.max_ignored = self._teller.max_addresses = limits.LIVE_PASSED_OVER
         self.held_bytes = 0
         """Octets that the connections are reckoned to take, those that are over and wait to be told among them."""
         self._waiting_bytes = 0
