@@ -310,7 +310,8 @@ def test_a_hostile_file_name(tmp_path: Path) -> None:
 )
 def test_the_program_ends_at_once_with_its_code_and_all_that_it_printed(words: list[str], code: int) -> None:
     command = [sys.executable, "-m", "sshpcap", *words]
-    done = subprocess.run(command, capture_output=True, cwd=ROOT)
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment)
     assert done.returncode == code
     printed, expected = run(words)
     assert (expected, (done.stdout + done.stderr).decode()) == (code, printed)
