@@ -171,12 +171,16 @@ def test_message(message: str) -> None:
     assert seen.fields.items() <= found.fields.items()
 
 
-def test_what_gssapi_said_is_in_the_report() -> None:
+def test_what_gssapi_said() -> None:
     one = ALL["gssapi"]["the server has another key, asyncssh to asyncssh"]
     (error,) = [m for m in one.session.messages if m.name == "SSH_MSG_KEXGSS_ERROR"]
     assert KEYTAB in str(error.fields["message"])
-    assert any(KEYTAB in f.summary for f in one.session.findings)
     assert one.session.host_key is not None  # of SSH_MSG_KEXGSS_HOSTKEY
+
+
+def test_what_gssapi_said_is_in_the_report() -> None:
+    one = ALL["gssapi"]["the server has another key, asyncssh to asyncssh"]
+    assert any(KEYTAB in f.summary for f in one.session.findings)
 
 
 def test_a_server_that_does_not_take_the_ticket() -> None:
