@@ -158,17 +158,17 @@ def _stopped(place: Site) -> None:
 def test_the_wait_is_limited(place: Site) -> None:
     """Where the step is the identification, ConnectTimeout ends it; behind it only ServerAliveInterval does."""
     _stopped(place)
-    silent = place.attempt(f"timeout 30 ssh -o ConnectTimeout=3 {USER}@{SERVER} true").finding("server-silent")
+    silent = place.attempt(f"timeout 90 ssh -o ConnectTimeout=3 {USER}@{SERVER} true").finding("server-silent")
     limit = take(silent, "ConnectTimeout")
     proofs.taken("stalled", limit)  # the same line; no capture here has that finding at this step
     assert take(sample("tarpit"), "ConnectTimeout") == limit
     place.client.append("/root/.ssh/config", f"  {limit}")
-    waited = place.attempt(f"timeout 30 ssh {USER}@{SERVER} true")
+    waited = place.attempt(f"timeout 90 ssh {USER}@{SERVER} true")
     assert waited.exit == 255
     assert "timed out" in waited.output
     place.server.shell("kill -KILL $(cat /run/sshd.pid)")
     place.server.start("endlessh -4 -p 22 -d 500 -f /dev/null")
-    assert place.attempt(f"timeout 30 ssh {USER}@{SERVER} true").exit == 255
+    assert place.attempt(f"timeout 90 ssh {USER}@{SERVER} true").exit == 255
     place.server.shell("kill $(ss -ltnpH 'sport = :22' | grep -o 'pid=[0-9]*' | cut -d= -f2); sleep 1")
     place.server.start(f"python3 -u {PEERS}/raw_server.py 22 say 'SSH-2.0-Stuck\\r\\n'")
     stuck = place.attempt(f"timeout 14 ssh {USER}@{SERVER} true")
@@ -176,7 +176,7 @@ def test_the_wait_is_limited(place: Site) -> None:
     found = stuck.finding("server-sends-no-proposal")
     assert take(sample("stalled", "ServerAlive"), "ServerAliveInterval") == take(found, "ServerAliveInterval")
     place.server.start(f"python3 -u {PEERS}/raw_server.py 22 say 'SSH-2.0-Stuck\\r\\n'")
-    ended = place.attempt(f"timeout 40 {take(found, 'ServerAliveInterval')} true")
+    ended = place.attempt(f"timeout 90 {take(found, 'ServerAliveInterval')} true")
     assert ended.exit == 255
     assert "not responding" in ended.output or "timed out" in ended.output
 

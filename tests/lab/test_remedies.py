@@ -181,17 +181,3 @@ def test_the_port_of_the_real_server_behind_a_tarpit(stage: Scene) -> None:
     client = run.ssh(stage, "StrictHostKeyChecking=accept-new", known="no_hosts")
     argv = (client.argv[0], right_port, "2222", *client.argv[1:])
     succeeds(stage, Program(both, tarpit.version), Program(argv, client.version))
-
-
-def test_ssh_inside_tls(stage: Scene) -> None:
-    """The ProxyCommand of tls-server, with the certificate that this lab made for itself."""
-    stage.meet(run.raw_server("end", r"\x15\x03\x03\x00\x02\x02\x46"), run.ssh(stage))
-    line = command(finding(stage, "tls-server"), "openssl s_client")
-    proxy = line.partition("ProxyCommand='")[2].partition("'")[0].replace("443", "22")
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=lab -keyout key.pem -out cert.pem 2>/dev/null"
-    shell(stage, f"{make}; cat key.pem cert.pem > both.pem")
-    unwrap = run.haproxy(stage, run.sshd_on(stage, 2201), "127.0.0.1:2201")
-    config = stage.home / "haproxy.cfg"
-    config.write_text(config.read_text().replace("bind :22", f"bind :22 ssl crt {stage.home}/both.pem"))
-    client = run.ssh(stage, f"ProxyCommand={proxy} -CAfile {stage.home}/cert.pem")
-    succeeds(stage, unwrap, client)
