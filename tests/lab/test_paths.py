@@ -167,7 +167,8 @@ def test_the_wait_is_limited(place: Site) -> None:
     assert waited.exit == 255
     assert "timed out" in waited.output
     place.server.shell("kill -KILL $(cat /run/sshd.pid)")
-    place.server.start("endlessh -4 -p 22 -d 500 -f /dev/null")
+    # No line is to come just when ten seconds are over: with -d 500 ssh once waited on for ever.
+    place.server.start("endlessh -4 -p 22 -d 700 -f /dev/null")
     assert place.attempt(f"timeout 90 ssh {USER}@{SERVER} true").exit == 255
     place.server.shell("kill $(ss -ltnpH 'sport = :22' | grep -o 'pid=[0-9]*' | cut -d= -f2); sleep 1")
     place.server.start(f"python3 -u {PEERS}/raw_server.py 22 say 'SSH-2.0-Stuck\\r\\n'")
