@@ -52,6 +52,9 @@ class Columns(NamedTuple):
     """4 or 6."""
     address_at: Int64s
     """Where the source address stands in the buffer; the destination follows it."""
+    source: Int64s
+    """The first four octets of the source address, as a number."""
+    destination: Int64s
     tcp_at: Int64s
     seq: Int64s
     ack: Int64s
@@ -72,7 +75,7 @@ class Columns(NamedTuple):
         return Columns._make([column[places] for column in self])
 
 
-_NO_COLUMNS: Final = Columns._make([np.empty(0, dtype=np.int64)] * 13 + [np.empty(0, dtype=np.uint64)])
+_NO_COLUMNS: Final = Columns._make([np.empty(0, dtype=np.int64)] * 15 + [np.empty(0, dtype=np.uint64)])
 
 
 class Shapes(NamedTuple):
@@ -134,7 +137,7 @@ def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
     steps."""
     none = np.empty(0, dtype=np.int64)
     link = LINK_TYPES.get(int(block.link_type[0])) if len(block.link_type) else None
-    adjacent = link is not None and link.columns and link.ethertype_at == link.network_at - 2
+    adjacent = link is not None and link.columns and link.ethertype_at == link.network_at - 2 and link.network_at >= 4
     if link is None or not adjacent or not (block.link_type == block.link_type[0]).all():
         return none, _NO_COLUMNS
     at = block.offset + link.network_at
@@ -142,40 +145,56 @@ def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
     rows = np.flatnonzero(end >= at + 40)
     if len(rows) < len(at):
         at, end = at[rows], end[rows]
-    # Ethertype, version and header length; then flags, offset, time to live and protocol.
-    good = words.four[at - 2] >> 8 == ETHERTYPE_IPV4 << 8 | 0x45
-    good &= words.four[at + 6] & 0x3FFF00FF == _TCP
-    total = words.at16(at + 2)
-    header = (words.octets[at + 32] >> 4).astype(np.int64) * 4
-    good &= (header >= 20) & (header + 20 <= total) & (at + (20 + header) <= end)
+    heads = _heads(words.octets, at)
+    # Ethertype; version and header length; flags and offset; protocol.
+    good = heads[0] & 0xFFFF == ETHERTYPE_IPV4
+    good &= heads[1] >> 24 == 0x45
+    good &= heads[2] & 0x3FFF == 0
+    good &= heads[3] & 0xFF0000 == _TCP << 16
+    header = heads[9] >> 28 << 2
+    total = (heads[1] & 0xFFFF).astype(np.int64)
+    payload_at = at + (header + 20)
+    good &= (header >= 20) & (header + 20 <= total) & (payload_at <= end)
     if not good.all():
         keep = np.flatnonzero(good)
         if not len(keep):
             return none, _NO_COLUMNS
-        rows, at, end, total, header = rows[keep], at[keep], end[keep], total[keep], header[keep]
-    payload_at = at + (20 + header)
+        rows, at, end, total, heads = rows[keep], at[keep], end[keep], total[keep], heads[:, keep]
+        payload_at = payload_at[keep]
     on_link = block.offset[rows] + np.maximum(block.original[rows], block.captured[rows])
-    length = np.minimum(total - (20 + header), on_link - payload_at)
-    ports = words.at32(at + 20)
-    address_at = at + 12
-    version = np.full(len(rows), 4, dtype=np.int64)
+    length = np.minimum(at + total, on_link) - payload_at
+    source, destination = heads[4].astype(np.int64), heads[5].astype(np.int64)
+    source_port, destination_port = heads[6] >> 16, heads[6] & 0xFFFF
     columns = Columns(
         row=rows,
-        version=version,
-        address_at=address_at,
+        version=np.full(len(rows), 4, dtype=np.int64),
+        address_at=at + 12,
+        source=source,
+        destination=destination,
         tcp_at=at + 20,
-        seq=words.at32(at + 24),
-        ack=words.at32(at + 28),
-        flags=words.octets[at + 33].astype(np.int64),
-        window=words.at16(at + 34),
-        source_port=ports >> 16,
-        destination_port=ports & 0xFFFF,
+        seq=heads[7].astype(np.int64),
+        ack=heads[8].astype(np.int64),
+        flags=(heads[9] >> 16 & 0xFF).astype(np.int64),
+        window=(heads[9] & 0xFFFF).astype(np.int64),
+        source_port=source_port.astype(np.int64),
+        destination_port=destination_port.astype(np.int64),
         payload_at=payload_at,
         length=length,
         captured=np.minimum(length, end - payload_at),
-        key=_keys(words, version, address_at, at + 20),
+        key=_mixed(source_port, [heads[4]]) + _mixed(destination_port, [heads[5]]),
     )
     return rows, columns
+
+
+_HEAD: Final = 44
+"""Octets of the ethertype with two before it, an IPv4 header and the fixed part of a TCP header."""
+
+
+def _heads(octets: Bytes, at: Int64s) -> npt.NDArray[np.uint32]:
+    """The words of the headers whose IPv4 header stands at these places, a row for each word: one gather for all."""
+    every = np.ndarray((max(0, len(octets) - _HEAD + 1),), dtype=f"V{_HEAD}", buffer=octets.data, strides=(1,))
+    words = every[at - 4].view(">u4").reshape(len(at), _HEAD // 4)
+    return words.T.astype(np.uint32, order="C")
 
 
 def _every_shape(block: FrameBlock, words: _Words) -> Shapes:
@@ -339,6 +358,8 @@ def _tcp(
         row=row,
         version=version,
         address_at=address_at,
+        source=words.at32(address_at),
+        destination=words.at32(address_at + np.where(version == 4, 4, 16)),
         tcp_at=at,
         seq=words.at32(at + 4),
         ack=words.at32(at + 8),
@@ -363,14 +384,19 @@ def _keys(words: _Words, version: Int64s, address_at: Int64s, tcp_at: Int64s) ->
             continue
         ports_at, addresses_at = tcp_at[rows], address_at[rows]
         for side in (0, 1):
-            mixed = words.two[ports_at + 2 * side].astype(np.uint64) * _MIX[4]
-            for word in range(size // 4):
-                address = words.four[addresses_at + (side * size + 4 * word)].astype(np.uint64)
-                mixed ^= address
-                mixed *= _MIX[word]
-                mixed ^= mixed >> np.uint64(29)
-            key[rows] += mixed
+            at = [addresses_at + (side * size + word) for word in range(0, size, 4)]
+            key[rows] += _mixed(words.two[ports_at + 2 * side], [words.four[place] for place in at])
     return key
+
+
+def _mixed(ports: npt.NDArray[np.generic], address: list[npt.NDArray[np.uint32]]) -> UInt64s:
+    """Hash of endpoints: their ports, and the words of their addresses."""
+    mixed = ports.astype(np.uint64) * _MIX[4]
+    for word, multiplier in zip(address, _MIX, strict=False):
+        mixed ^= word
+        mixed *= multiplier
+        mixed ^= mixed >> np.uint64(29)
+    return mixed
 
 
 def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
@@ -382,12 +408,9 @@ def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
             continue
         for side in (0, 1):
             octets = np.frombuffer(b"".join(pairs[place][side].address for place in places), dtype=">u4")
-            address = octets.reshape(len(places), size // 4).astype(np.uint64)
-            mixed = np.array([pairs[place][side].port for place in places], dtype=np.uint64) * _MIX[4]
-            for word in range(size // 4):
-                mixed = (mixed ^ address[:, word]) * _MIX[word]
-                mixed ^= mixed >> np.uint64(29)
-            keys[places] += mixed
+            address = octets.reshape(len(places), size // 4).astype(np.uint32)
+            ports = np.array([pairs[place][side].port for place in places], dtype=np.uint64)
+            keys[places] += _mixed(ports, list(address.T))
     return keys
 
 
@@ -417,8 +440,8 @@ def segments(
     same = dict[int, int]().setdefault
     here = columns.at(places)
     chosen, rows = here[:-1], here.row
-    for row, version, address_at, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, length, \
-            captured, frame, time, checksum in zip(
+    for row, version, address_at, _, _, tcp_at, seq, ack, flags, window, source_port, destination_port, payload_at, \
+            length, captured, frame, time, checksum in zip(
                 *(column.tolist() for column in chosen), block.number[rows].tolist(), block.time[rows].tolist(),
                 checksums_of(block, columns, places) if sums is None else sums, strict=True):  # fmt: skip
         if gone and gone[row]:

@@ -177,21 +177,23 @@ class Triage:
         octets = block.buffer
         words = np.ndarray((max(0, len(octets) - 3),), dtype=">u4", buffer=octets.data, strides=(1,))
         direction = np.full(len(places), -1, dtype=np.int64)
-        for version, size in ((4, 1), (6, 4)):
-            rows = np.flatnonzero(columns.version[places] == version)
-            at = columns.address_at[places[rows]]
-            tcp_at = columns.tcp_at[places[rows]]
-            muted = self._words[connection[rows]]
-            forward = words[tcp_at] == muted[:, 8]
-            ports = muted[:, 8]
-            backward = words[tcp_at] == (ports << np.uint32(16) | ports >> np.uint32(16))
-            for word in range(size):
-                source, destination = words[at + 4 * word], words[at + 4 * (size + word)]
-                forward &= (source == muted[:, word]) & (destination == muted[:, 4 + word])
-                backward &= (source == muted[:, 4 + word]) & (destination == muted[:, word])
-            same_family = muted[:, 9] == size
-            direction[rows[backward & same_family]] = 1
-            direction[rows[forward & same_family]] = 0
+        source, destination = columns.source[places], columns.destination[places]
+        ports = columns.source_port[places] << 16 | columns.destination_port[places]
+        left, right, asked = (self._words[:, word].astype(np.int64)[connection] for word in (0, 4, 8))
+        same_family = np.where(columns.version[places] == 4, 1, 4) == self._words[:, 9][connection]
+        forward = same_family & (ports == asked) & (source == left) & (destination == right)
+        backward = same_family & (ports == (asked & 0xFFFF) << 16 | asked >> 16)
+        backward &= (source == right) & (destination == left)
+        # Of an IPv6 address the columns have the first word only.
+        rows = np.flatnonzero((forward | backward) & (columns.version[places] == 6))
+        if len(rows):
+            at, muted = columns.address_at[places[rows]], self._words[connection[rows]]
+            for word in range(1, 4):
+                first, second = words[at + 4 * word], words[at + 4 * (4 + word)]
+                forward[rows] &= (first == muted[:, word]) & (second == muted[:, 4 + word])
+                backward[rows] &= (first == muted[:, 4 + word]) & (second == muted[:, word])
+        direction[backward] = 1
+        direction[forward] = 0
         return direction
 
     def _sums(

@@ -232,8 +232,7 @@ def test_eviction(monkeypatch: pytest.MonkeyPatch) -> None:
 def collisions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every connection has the same hash."""
     constant = np.uint64(request.param)
-    monkeypatch.setattr(columns, "_keys", lambda words, version, *_: np.full(len(version), constant))
-    monkeypatch.setattr(triage, "keys_of", lambda pairs: np.full(len(pairs), constant))
+    monkeypatch.setattr(columns, "_mixed", lambda ports, address: np.full(len(ports), constant))
 
 
 @pytest.mark.usefixtures("collisions")
