@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 import sshpcap
 from benchmarks.make import write_pcap
 from benchmarks.shapes import SHAPES
-from sshpcap import limits, teller
+from sshpcap import limits, rules, teller
 from sshpcap.analyzer import Analyzer
 from sshpcap.capture import Captures
 from sshpcap.connection import Connection
+from sshpcap.interpret import interpret
 from sshpcap.jobs import telling
 from sshpcap.model import Report, Session
 from sshpcap.report import FORMATS
 from sshpcap.report.view import Options
 from sshpcap.ssh import groups
-from sshpcap.ssh.groups import Groups
+from sshpcap.ssh.groups import Group, Groups
 from sshpcap.teller import Teller, Told
 from tests.golden import ROOT, capture_of, cases
 from tests.support.captures import captures_at_hand, name_of, sampled
@@ -104,8 +105,13 @@ def test_all_captures_as_one_are_told_the_same(monkeypatch: pytest.MonkeyPatch) 
     told_before = [one.index for one in alone.sessions if one.host_key is not None and one.host_key.shown_before]
     assert len(told_before) > 20
     judged: list[int] = []
-    judge = teller.rules.judge
-    monkeypatch.setattr(teller.rules, "judge", lambda session: judged.append(session.index) or judge(session))
+    judge = rules.judge
+
+    def noted(session: Session) -> Session:
+        judged.append(session.index)
+        return judge(session)
+
+    monkeypatch.setattr(rules, "judge", noted)
     settled: list[int] = []
     settle = Teller.settle
 
@@ -154,7 +160,7 @@ def test_groups_of_several_processes_are_those_of_one(asked: list[list[int]], cu
         found = []
         for number, some in enumerate(asked):
             other = elsewhere[sum(cut <= number for cut in cuts)]
-            other.said = said = {}
+            other.said = said = dict[int, Group]()
             judged = [other.judge(p) for p in some]
             found.append(judged if here.agree(said) else [here.judge(p) for p in some])
         assert found == wanted
@@ -262,14 +268,14 @@ class _OursError(Exception):
 
 
 def _fails_at(numbers: tuple[int, ...]) -> Callable[..., Session]:
-    whole = teller.interpret
+    whole = interpret
 
-    def interpret(recorder: Any, *, index: int, **words: Any) -> Session:
+    def failing(recorder: Any, *, index: int, **words: Any) -> Session:
         if index in numbers:
             raise _OursError(index)
         return whole(recorder, index=index, **words)
 
-    return interpret
+    return failing
 
 
 def test_errors_of_ours_are_the_same_notices_in_the_same_order(monkeypatch: pytest.MonkeyPatch, failures: Path) -> None:
