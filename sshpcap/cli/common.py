@@ -229,6 +229,14 @@ def _progress(size: int, what: str) -> Iterator[Any]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=size)
-        yield lambda position: progress.update(task, completed=position)
+    # Drawn anew a hundred times, not by a thread: that may still run when processes are to be forked.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
+        task, shown = progress.add_task(what, total=size), 0
+
+        def advance(position: int) -> None:
+            nonlocal shown
+            if position * 100 // size > shown:
+                shown = position * 100 // size
+                progress.update(task, completed=position, refresh=True)
+
+        yield advance

@@ -40,7 +40,8 @@ def tell(teller: Teller, connections: list[Connection], observed_until: int, job
         for share in shares[1:]:
             places = range(len(connections) - 1 - behind, len(connections) - 1 - behind - share, -1)
             behind += share
-            children.append(_Child(teller, [connections[place] for place in places], observed_until))
+            children.append(_Child())  # before it begins: an interruption in between would leave it alone
+            children[-1].begin(teller, [connections[place] for place in places], observed_until)
         for _ in range(shares[0]):
             yield teller.tell(connections.pop(), observed_until)
         for child, share in zip(children, shares[1:], strict=True):
@@ -91,9 +92,11 @@ class _Child:
     process, and its end is the end of the pipe.
     """
 
-    def __init__(self, teller: Teller, connections: list[Connection], observed_until: int) -> None:
-        """Without a process where the system has none to give: then nothing is told."""
+    def __init__(self) -> None:
         self._process = self._memory = self._lengths = -1
+
+    def begin(self, teller: Teller, connections: list[Connection], observed_until: int) -> None:
+        """Begin to tell them. Where the system has no process to give, nothing is told."""
         try:
             self._memory = os.memfd_create("sshpcap", os.MFD_CLOEXEC)
             self._lengths, lengths = os.pipe()

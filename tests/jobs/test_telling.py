@@ -1,5 +1,6 @@
 """However many processes tell the connections, the report is the same, and nothing is left of them."""
 
+import io
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from benchmarks.shapes import SHAPES
 from sshpcap import limits, rules, teller
 from sshpcap.analyzer import Analyzer
 from sshpcap.capture import Captures
+from sshpcap.cli import common
 from sshpcap.connection import Connection
 from sshpcap.interpret import interpret
 from sshpcap.jobs import telling
@@ -333,6 +335,20 @@ def test_analyze_takes_jobs(monkeypatch: pytest.MonkeyPatch, failures: Path) -> 
     alone = sshpcap.analyze(failures)
     assert not begun
     assert sshpcap.analyze(failures, jobs=2) == alone
+    assert len(begun) == 1
+
+
+def test_a_progress_bar_leaves_no_thread_that_forbids_a_fork(monkeypatch: pytest.MonkeyPatch, failures: Path) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(common, "_PROGRESS_BYTES", 0)
+    begun = forks(monkeypatch)
+    assert len(common.read((str(failures),), (), None, jobs=2).sessions) == MANY
+    assert "reading" in shown.getvalue()
     assert len(begun) == 1
 
 
