@@ -62,7 +62,8 @@ def tell(teller: Teller, connections: list[Connection], observed_until: int, job
 def _useful(count: int, jobs: int) -> int:
     """Processes that are worth it for so many connections, where any can be forked.
 
-    Elsewhere than on Linux a fork without exec is not safe (frameworks of macOS), and with other threads it never is.
+    Elsewhere than on Linux a fork without exec is not safe (frameworks of macOS), and beside other threads of this
+    program, which may hold locks, it never is.
     """
     if jobs < 2 or not sys.platform.startswith("linux") or threading.active_count() > 1:
         return 1
