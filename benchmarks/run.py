@@ -4,7 +4,8 @@
 
 A benchmark, not a test: it prints figures and compares them with the budgets, and judges nobody. Every program is a
 process of its own; CPU time and peak memory are what the operating system accounts to it (`wait4`). The rounds are
-interleaved, and of every program the round with the least CPU time counts: another load on the machine only adds.
+interleaved, and of every program the round with the least CPU time counts, and the least wall time: another load on the
+machine only adds. With `--jobs N` sshpcap runs a second time with so many processes.
 """
 
 import argparse
@@ -62,12 +63,14 @@ class Program(NamedTuple):
     """Run in the first round only."""
 
 
-def programs(most: int) -> list[Program]:
-    """What is installed here; who is not is left out of the table. `most`: frames given to the slow ones."""
+def programs(most: int, jobs: int = 1) -> list[Program]:
+    """What is installed here; who is not is left out of the table. `most`: frames given to the slow ones; `jobs`:
+    processes of sshpcap in a row of its own."""
     python = sys.executable
     fields = [word for field in _FIELDS for word in ("-e", field)]
     every = [
         Program("sshpcap", (python, "-m", "sshpcap", "-f", "json", "{file}")),
+        *[Program(_several(jobs), (python, "-m", "sshpcap", "-f", "json", "--jobs", str(jobs), "{file}"))][: jobs > 1],
         Program("tshark", ("tshark", "-n", "-r", "{file}", "-Y", "ssh.protocol", "-T", "fields", *fields)),
         Program("tcpdump", ("tcpdump", "-r", "{file}", "-w", "/dev/null", "tcp port 22")),
     ]
@@ -77,6 +80,10 @@ def programs(most: int) -> list[Program]:
             command = (python, "-m", f"benchmarks.programs.with_{name}", "{file}", "{most}")
             every.append(Program(name, command, frames, once=True))
     return every
+
+
+def _several(jobs: int) -> str:
+    return f"sshpcap -j {jobs}"
 
 
 def measure(program: Program, file: Path, frames: int) -> Cost:
@@ -105,13 +112,13 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def compare(every: list[Program], file: Path, frames: int, rounds: int) -> dict[str, Cost]:
-    """Every program in turn, `rounds` times; of each the run with the least CPU time."""
+    """Every program in turn, `rounds` times; of each the run with the least CPU time, and the least wall time."""
     costs: dict[str, list[Cost]] = {program.name: [] for program in every}
     for number in range(rounds):
         for program in every:
             if number == 0 or not program.once:
                 costs[program.name].append(measure(program, file, frames))
-    return {name: min(runs) for name, runs in costs.items()}
+    return {name: min(runs)._replace(wall=min(run.wall for run in runs)) for name, runs in costs.items()}
 
 
 def frames_in(file: Path) -> int:
@@ -199,11 +206,13 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=20_000, help="frames given to scapy and pyshark (default: 20000)")
     parser.add_argument("--only", nargs="*", default=[], metavar="PROGRAM", help="these programs only")
     parser.add_argument("--forms", nargs="*", default=["pcap", "pcapng", "gz"], help="pcap, pcapng, gz")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="also run sshpcap with N processes")
     parser.add_argument("--no-scaling", action="store_true")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     shapes = [shape for shape in given.shapes if shape != "ten"] or ([] if given.shapes else list(SHAPES))
-    chosen = [p for p in programs(given.most) if not given.only or p.name in ("sshpcap", *given.only)]
+    named = ("sshpcap", _several(given.jobs), *given.only)
+    chosen = [p for p in programs(given.most, given.jobs) if not given.only or p.name in named]
     print(f"{_machine()}; the least of {given.rounds} rounds\n\n{_HEAD}")
     if not given.shapes or "ten" in given.shapes:
         _ten_frames(given.folder, given.rounds)

@@ -39,17 +39,19 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-def analyze(path: str | PathLike[str], *, ports: Iterable[int] = (_SSH_PORT,)) -> "Report":
+def analyze(path: str | PathLike[str], *, ports: Iterable[int] = (_SSH_PORT,), jobs: int = 1) -> "Report":
     """Read a capture file ("-" for standard input) and explain every SSH connection in it.
 
     `ports` are the TCP ports on which every connection is reported, SSH or not; connections on other ports are
-    reported when they begin with an identification string. Raises CaptureError when the file cannot be read at all.
+    reported when they begin with an identification string. `jobs` is the most processes that are used where there are
+    many connections (on Linux, as long as this program has no other threads); the report is the same. Raises
+    CaptureError when the file cannot be read at all.
     """
     from sshpcap.analyzer import Analyzer
     from sshpcap.capture import open_capture
 
     with open_capture(fspath(path)) as source:
-        analyzer = Analyzer(ports)
+        analyzer = Analyzer(ports, jobs=jobs)
         for block in source.blocks():
             analyzer.feed(block)
-        return analyzer.finish((source.describe(),))
+        return analyzer.finish((source.describe(),), release=True)

@@ -42,12 +42,15 @@ class Analyzer(Intake):
         triage: bool = True,
         tolerant: bool = False,
         known_hosts: KnownHosts | None = None,
+        jobs: int = 1,
     ) -> None:
         """`ports`: where every connection is reported, SSH or not. `triage` False looks at every frame (for tests).
 
         `known_hosts`: the user's files of host keys, against which the servers' keys are held.
 
         `tolerant`: an error of ours in one connection becomes a notice, and the others are still reported.
+
+        `jobs`: processes that may tell the connections; the report is the same for any number.
         """
         super().__init__(ports, Strangers(foreign, self._is_new), triage=triage)
         self.max_connections = self.max_ignored = limits.MAX_CONNECTIONS
@@ -64,6 +67,7 @@ class Analyzer(Intake):
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` gave away: what still comes of them is no new connection."""
         self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
+        self._jobs = jobs
         self._unanswered = 0
         self._first_unanswered: int | None = None
 
@@ -306,7 +310,13 @@ class Analyzer(Intake):
     def _interpreted(self, connections: list[Connection]) -> tuple[Session, ...]:
         connections.sort(key=lambda connection: -connection.index)
         self._teller.get_to_know(connections)
-        told = (self._session(connections.pop()) for _ in range(len(connections)))
+        told: Iterable[Session | None]
+        if self._jobs > 1:
+            from sshpcap.jobs.telling import tell
+
+            told = tell(self._teller, connections, self._observed_until, self._jobs)
+        else:
+            told = (self._session(connections.pop()) for _ in range(len(connections)))
         return tuple(session for session in told if session is not None)
 
     def _session(self, connection: Connection) -> Session | None:

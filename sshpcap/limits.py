@@ -49,6 +49,14 @@ MAX_QUIET_END_NS: Final = 86_400_000_000_000
 MAX_NOTICES: Final = 100
 """Notices kept of each kind of container trouble; a broken file could make one per frame."""
 
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+MAX_JOBS: Final = 64
+"""Processes at most, whatever is asked for: each has its own copy of the recordings that it tells."""
+
+TOLD_BY_A_JOB: Final = 250
+"""Connections for which another process is begun: they take some 150 ms, a process some 10."""
+
 # --- live ------------------------------------------------------------------------------------------------------------
 
 MAX_FILTER_PORTS: Final = 60

@@ -3,7 +3,8 @@
 Must not know: frames, blocks, which connections are still watched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,8 +13,17 @@ from sshpcap.connection import Connection
 from sshpcap.interpret import interpret
 from sshpcap.model import Notice, Session
 from sshpcap.overall import INTERNAL_ERROR
-from sshpcap.ssh.groups import Groups
+from sshpcap.ssh.groups import Group, Groups
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
+
+
+class Told(NamedTuple):
+    """What another process says of a connection, from what it knows of the ones before."""
+
+    session: Session | None
+    """None after an error."""
+    groups: dict[int, Group]
+    """What it said of the moduli in it."""
 
 
 class Teller:
@@ -47,16 +57,42 @@ class Teller:
 
     def tell(self, connection: Connection, observed_until: int) -> Session | None:
         """The session with its findings; None after an error of ours that is tolerated."""
+        return self._tolerated(connection, lambda: self._judged(connection, observed_until))
+
+    def tell_elsewhere(self, connection: Connection, observed_until: int) -> Told:
+        """The same for another process, which settles what only it can know."""
+        self._groups.said = said = dict[int, Group]()
         try:
-            session = interpret(
-                connection.recorder,
-                index=connection.index,
-                ports=self._ports,
-                observed_until=observed_until,
-                ttls=self._ttls,
-                groups=self._groups,
-            )
-            return rules.judge(self._with_known_key(session))
+            return Told(self._judged(connection, observed_until), said)
+        except Exception:
+            return Told(None, {})  # told once more where it is settled, so that the error is met there
+
+    def settle(self, connection: Connection, told: Told, observed_until: int) -> Session | None:
+        """What `tell` would say, given what another process said; in the order of the connections."""
+        session = told.session
+        if session is None or not self._groups.agree(told.groups):
+            return self.tell(connection, observed_until)
+        key = session.host_key
+        if key is None or (before := self._shown_keys.before(session)) == key.shown_before:
+            return session
+        # Nothing else of a session depends on the ones before it, and rules look at neither findings nor verdict.
+        session = msgspec.structs.replace(session, host_key=msgspec.structs.replace(key, shown_before=before))
+        return self._tolerated(connection, lambda: rules.judge(session))
+
+    def _judged(self, connection: Connection, observed_until: int) -> Session:
+        session = interpret(
+            connection.recorder,
+            index=connection.index,
+            ports=self._ports,
+            observed_until=observed_until,
+            ttls=self._ttls,
+            groups=self._groups,
+        )
+        return rules.judge(self._with_known_key(session))
+
+    def _tolerated(self, connection: Connection, make: Callable[[], Session]) -> Session | None:
+        try:
+            return make()
         except Exception as error:
             if not self._tolerant:
                 raise

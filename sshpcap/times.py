@@ -34,6 +34,9 @@ class Timestamp:
     def __hash__(self) -> int:
         return hash(self.ns)
 
+    def __reduce__(self) -> "tuple[type[Timestamp], tuple[int]]":
+        return Timestamp, (self.ns,)
+
     def __sub__(self, other: "Timestamp") -> "Duration":
         return Duration(self.ns - other.ns)
 
@@ -69,3 +72,6 @@ class Duration:
 
     def __hash__(self) -> int:
         return hash(self.ns)
+
+    def __reduce__(self) -> "tuple[type[Duration], tuple[int]]":
+        return Duration, (self.ns,)

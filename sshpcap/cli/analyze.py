@@ -12,6 +12,7 @@ import msgspec
 from sshpcap.cli.common import (
     CAPTURES,
     CONTEXT,
+    JOBS,
     NO_COLOR,
     OUTPUT,
     PORTS,
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     help="Users call this address NAME: the name to look up in known_hosts; repeatable.",
 )
 @anonymous
+@JOBS
 @NO_COLOR
 def analyze(
     captures: tuple[str, ...],
@@ -114,6 +116,7 @@ def analyze(
     anonymize_ports: bool,
     anonymize_keys: bool,
     key_file: str | None,
+    jobs: int,
     no_color: bool,
 ) -> None:
     """Explain every SSH connection in the captures: pcap, pcapng or snoop, plain or compressed.
@@ -133,7 +136,7 @@ def analyze(
         options = options._replace(width=wide(out, form))
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color), hidden=hidden)
         streams = not summary and _streams(captures, form, connections)
-        report = read(captures, ports, page.ended if streams else None, known)
+        report = read(captures, ports, page.ended if streams else None, known, jobs)
         missing = sorted(set(connections) - {session.index for session in report.sessions})
         if missing:
             raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")

@@ -33,6 +33,10 @@ PORTS: Final = click.option(
 OUTPUT: Final = click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
 )
+JOBS: Final = click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+    help="Use up to N processes where there are many connections (Linux); the report is the same.",
+)  # fmt: skip
 TIME: Final = click.option(
     "--time", type=click.Choice(("relative", "utc", "local")), default="relative", show_default=True,
     help="Show times as seconds since the connection began, in UTC, or in local time (TZ); durations are always there.",
@@ -86,12 +90,16 @@ def read(
     ports: tuple[int, ...],
     ended: "Callable[[Session], None] | None",
     known_hosts: "KnownHosts | None" = None,
+    jobs: int = 1,
 ) -> "Report":
-    """Analyse the captures; `ended` is called for every connection that is over while the capture goes on."""
+    """Analyse the captures with `jobs` processes at most.
+
+    `ended` is called for every connection that is over while the capture goes on.
+    """
     from sshpcap.analyzer import SSH_PORT, Analyzer
     from sshpcap.capture import Captures
 
-    analyzer = Analyzer((SSH_PORT, *ports), tolerant=True, known_hosts=known_hosts)
+    analyzer = Analyzer((SSH_PORT, *ports), tolerant=True, known_hosts=known_hosts, jobs=jobs)
     given: list[Session] = []
     with Captures(captures) as source:
         with _progress(source.size, "reading") as advance:
@@ -221,6 +229,14 @@ def _progress(size: int, what: str) -> Iterator[Any]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=size)
-        yield lambda position: progress.update(task, completed=position)
+    # Drawn anew a hundred times, not by a thread: that may still run when processes are to be forked.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
+        task, shown = progress.add_task(what, total=size), 0
+
+        def advance(position: int) -> None:
+            nonlocal shown
+            if position * 100 // size > shown:
+                shown = position * 100 // size
+                progress.update(task, completed=position, refresh=True)
+
+        yield advance

@@ -43,11 +43,16 @@ class Group(NamedTuple):
     modulus: Modulus
 
 
+_NOT_TESTED: Final = Group(None, "not tested")
+
+
 class Groups:
     """Judges groups, each once, and no more of the dear ones than `limits.py` allows: a capture may have any number."""
 
     def __init__(self) -> None:
         self._known: dict[int, Group] = {}
+        self.said: dict[int, Group] | None = None
+        """What is said of moduli that are remembered, or would be if there was room; for whoever puts a dict here."""
 
     def judge(self, p: int) -> Group:
         """What there is to say of a modulus."""
@@ -58,9 +63,23 @@ class Groups:
         if found is None:
             name = _name(p)
             if name is None and len(self._known) >= limits.GROUPS_TESTED:
-                return Group(None, "not tested")
-            found = self._known[p] = Group(name, "safe prime" if name else _test(p))
+                found = _NOT_TESTED
+            else:
+                found = self._known[p] = Group(name, "safe prime" if name else _test(p))
+        if self.said is not None:
+            self.said[p] = found
         return found
+
+    def agree(self, said: dict[int, Group]) -> bool:
+        """Whether `judge` says the same as another process, asked in its order; what that has tested is not tested
+        again."""
+        same = True
+        for p, found in said.items():
+            room = len(self._known) < limits.GROUPS_TESTED or found.name is not None
+            if p not in self._known and room and found != _NOT_TESTED:
+                self._known[p] = found
+            same = self.judge(p) == found and same
+        return same
 
 
 def _name(p: int) -> str | None:
