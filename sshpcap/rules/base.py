@@ -8,7 +8,7 @@ wrong, what to do, references. What programs print in its case (`Rule.messages`)
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
 from sshpcap.rules.company import Company
@@ -147,6 +147,22 @@ def server_closed_in_order(session: Session) -> bool:
     """A FIN or RST of the server follows directly on its last octet in the capture: nothing of it was lost before."""
     letters = "FR" if session.tcp.originator == "server" else "fr"
     return not session.tcp.server.undelivered and any(letter in session.tcp.history for letter in letters)
+
+
+_ACKNOWLEDGED_WITHIN_NS: Final = 500_000_000
+"""RFC 9293 §3.8.6.3: an acknowledgement is not held back for longer."""
+
+
+def key_undelivered(session: Session) -> bool:
+    """By the acknowledgements the message with the host key never reached the client whole, so nothing it did is an
+    answer to the key; a RST at once may leave without acknowledging what had come."""
+    key, close = session.host_key, session.close
+    if key is None:
+        return False
+    reply = next((m for m in session.messages if m.frame == key.frame and m.sender == "server"), None)
+    if reply is None or reply.acknowledged is not False:
+        return False
+    return close.time is None or close.time.ns - reply.time.ns >= _ACKNOWLEDGED_WITHIN_NS
 
 
 def lost_to_the_capture(session: Session) -> bool:

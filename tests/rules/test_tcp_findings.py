@@ -539,3 +539,35 @@ def test_one_side_alone_proves_no_silence_of_the_other() -> None:
     flow.client.sends(line)
     again(flow, flow.client, line)
     assert "peer-vanished" not in findings_of(flow)
+
+
+# --- what never reached the client is not answered by it ---------------------------------------------------------------
+
+
+def key_lost_on_the_way() -> Flow:
+    """Seen at the server: its key exchange reply is sent again and again and never acknowledged; then the client, which
+    has heard nothing, gives up."""
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(1039), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply)
+    again(flow, flow.server, reply)
+    flow.client.fin(ack=known)
+    return flow
+
+
+def test_a_key_that_never_arrived_is_not_refused() -> None:
+    found = findings_of(key_lost_on_the_way())
+    assert "host-key-not-accepted" not in found
+    assert found[0] in ("path-mtu-black-hole", "dropped-midflow")
+
+
+def test_a_key_that_was_refused_at_once_with_a_reset_need_not_be_acknowledged() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.rst(ack=known)
+    assert "host-key-not-accepted" in findings_of(flow)
