@@ -76,7 +76,16 @@ def _over(session: Session, repeat: Repeat) -> bool:
     close = session.close
     if close.how in ("fin", "rst") and close.frame is not None and close.frame < repeat.frames[0]:
         return True
-    return any(reset.sender != repeat.sender and reset.frame > repeat.frames[0] for reset in session.tcp.resets)
+    return any(
+        reset.sender != repeat.sender and reset.frame > repeat.frames[0] and not _behind_fin(session, reset.frame)
+        for reset in session.tcp.resets
+    )
+
+
+def _behind_fin(session: Session, frame: int) -> bool:
+    """A RST behind the FIN of the side that gave up answers what came too late: it had not ended the repetition."""
+    close = session.close
+    return close.how == "fin" and close.frame is not None and frame > close.frame
 
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
@@ -104,7 +113,15 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
         # Of frames that were cut short, ICMP errors are not read.
         unsure = large or session.coverage.truncated_by_snaplen
         return Trouble("silent", "medium" if unsure else "high", sender, repeat)
+    if repeat.length > _SMALL and repeat.passed_length < repeat.length and _alone(session, repeat):
+        return Trouble("too-big", "medium", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
+
+
+def _alone(session: Session, repeat: Repeat) -> bool:
+    """Nothing else of its side waits for an acknowledgement: no small segment was lost beside it."""
+    waiting = side_of(session, repeat.sender).unacknowledged
+    return waiting is not None and waiting <= repeat.bytes[1] - repeat.bytes[0] + 1
 
 
 def _rejects(error: IcmpReport, repeat: Repeat) -> bool:
@@ -132,7 +149,7 @@ def _unseen(session: Session) -> Trouble | None:
         size = missing.bytes[1] - missing.bytes[0] + 1
         if waiting.what == "its identification string" and missing.bytes[0] == 1 and side.largest >= size:
             return Trouble("identification", "medium", missing.sender, missing=missing, proof=missing.shown_by)
-        if size > _SMALL and side.largest <= _SMALL:
+        if size > _SMALL and side.largest < size:
             about_other = next((e for e in session.tcp.icmp if _says_too_big(e)), None)
             return Trouble(
                 "too-big", "medium", missing.sender, missing=missing, icmp=about_other, proof=missing.shown_by

@@ -52,7 +52,10 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if gave_up and session.close.by == "server" and not stuck:
         return  # login-grace-time
-    if session.client.unreadable or session.server.unreadable:
+    if any(
+        party.unreadable and not side.undelivered
+        for party, side in ((session.client, session.tcp.client), (session.server, session.tcp.server))
+    ):
         return
     if trouble(session) is not None or handshake_open(session) is not None:
         return  # told more precisely by a finding of its own

@@ -571,3 +571,98 @@ def test_a_key_that_was_refused_at_once_with_a_reset_need_not_be_acknowledged() 
     flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
     flow.client.rst(ack=known)
     assert "host-key-not-accepted" in findings_of(flow)
+
+
+# --- large segments of the server, as client, server and the middle see them --------------------------------------------
+
+
+def proposal_lost_on_the_way(*, ttl: tuple[int, int] = (64, 57)) -> Flow:
+    """The server's proposal, larger than all that it has sent, is repeated; the client is there, and gives up."""
+    flow = greeted(Flow(ttl=ttl))
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    octets = long_proposal()[:1200]
+    flow.server.sends(octets)
+    again(flow, flow.server, octets)
+    flow.client.fin(ack=known)
+    return flow
+
+
+def test_a_large_segment_that_is_all_there_is_to_lose() -> None:
+    session = session_of(proposal_lost_on_the_way())
+    found = the(session, "path-mtu-black-hole")
+    assert (found.confidence, found.party) == ("medium", "network")
+    assert "would look the same" in found.summary
+    assert "dropped-midflow" not in [one.id for one in session.findings]
+
+
+def test_with_a_small_one_lost_beside_it_the_direction_is_dead() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    octets, start = long_proposal(), flow.server.next - 1
+    flow.server.sends(octets[:1200])
+    flow.server.sends(octets[1200:1300])
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.server.sends(octets[:1200], at=start)
+    flow.client.fin(ack=known)
+    session = session_of(flow)
+    found = the(session, "dropped-midflow")
+    # Captured at the client: whether its segments reach the server is not known.
+    assert "while the way back works" not in found.summary
+    assert "Whether what the client sends reaches the server is not in this capture." in found.summary
+
+
+def test_near_the_side_that_repeats_the_way_back_is_seen_to_work() -> None:
+    flow = greeted(Flow(ttl=(57, 64)))
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(bytes(100))
+    again(flow, flow.server, bytes(100))
+    flow.client.fin(ack=known)
+    assert "while the way back works" in the(session_of(flow), "dropped-midflow").summary
+
+
+def test_a_reset_behind_the_close_of_its_own_side_had_not_ended_the_repetition() -> None:
+    flow = proposal_lost_on_the_way()
+    flow.server.fin()
+    flow.client.rst(flags=RST, window=0)
+    assert "path-mtu-black-hole" in findings_of(flow)
+
+
+def test_a_hole_larger_than_all_that_came() -> None:
+    """Seen at the client: the proposal came, the first segment of the reply did not, its small end did."""
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(2000), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply[:1448])
+    flow.drop()
+    flow.server.sends(reply[1448:1600])
+    flow.client.acks(ack=known)
+    flow.wait(8)
+    flow.client.fin(ack=known)
+    found = the(session_of(flow), "path-mtu-black-hole")
+    assert (found.confidence, found.party) == ("medium", "network")
+
+
+def test_a_small_hole_that_is_never_filled_is_no_decision_of_the_client() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply[:100])
+    flow.drop()
+    flow.server.sends(reply[100:])
+    flow.client.acks(ack=known)
+    flow.wait(8)
+    flow.client.fin(ack=known)
+    session = session_of(flow)
+    assert session.verdict.cause == "stalled"
+    assert "lost, or held back" in session.verdict.summary
