@@ -7,7 +7,7 @@ of a few things happened; each has a finding of its own. What fits none of them 
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from sshpcap.model import Confidence, Evidence, IcmpReport, Message, Missing, Repeat, Session, TcpSide, Who
+from sshpcap.model import Confidence, Evidence, IcmpReport, Message, Missing, Repeat, Reset, Session, TcpSide, Who
 from sshpcap.rules.base import duration
 
 Kind = Literal["too-big", "identification", "one-way", "silent", "rejected"]
@@ -77,15 +77,19 @@ def _over(session: Session, repeat: Repeat) -> bool:
     if close.how in ("fin", "rst") and close.frame is not None and close.frame < repeat.frames[0]:
         return True
     return any(
-        reset.sender != repeat.sender and reset.frame > repeat.frames[0] and not _behind_fin(session, reset.frame)
+        reset.sender != repeat.sender
+        and reset.frame > repeat.frames[0]
+        and not _of_one_that_left(session, reset, repeat)
         for reset in session.tcp.resets
     )
 
 
-def _behind_fin(session: Session, frame: int) -> bool:
-    """A RST behind the FIN of the side that gave up answers what came too late: it had not ended the repetition."""
+def _of_one_that_left(session: Session, reset: Reset, repeat: Repeat) -> bool:
+    """A RST behind a FIN answers what came too late, and had not ended the repetition; not where it may answer that:
+    then the octets got through at last."""
     close = session.close
-    return close.how == "fin" and close.frame is not None and frame > close.frame
+    behind = close.how == "fin" and close.frame is not None and reset.frame > close.frame
+    return behind and reset.answers != repeat.last_frame
 
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:

@@ -138,9 +138,9 @@ def _finding(session: Session, found: Trouble) -> Finding:
 def _largest_so_far(found: Trouble, repeat: Repeat) -> str:
     """The other side is still there, and only something large is on the way to it."""
     return (
-        f". The {other_of(found.sender)} was still heard of (frame {repeat.heard}), and nothing as large had got through"
-        f" before, only segments of up to {repeat.passed_length:,} octets; one direction of the path that broke at this"
-        " moment would look the same. Most likely"
+        f". The {other_of(found.sender)} was still heard of (frame {repeat.heard}), and nothing as large had got"
+        f" through before, only segments of up to {repeat.passed_length:,} octets; one direction of the path that broke"
+        " at this moment would look the same. Most likely"
     )
 
 

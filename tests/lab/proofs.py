@@ -329,6 +329,8 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "time getent hosts {}; time getent passwd USER": LOOK,
     },
     "slow_handshake": {
+        "nft list ruleset; ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops": LOOK,
+        "traceroute -T -p PORT HOST; ping -c 20 HOST": LOOK,
         "ssh -vvv HOST": LOOK,
         "time getent hosts CLIENT_ADDRESS; sshd -T | grep -i usedns; cat /etc/hosts.allow /etc/hosts.deny": LOOK,
         "uptime; vmstat 1 5": LOOK,

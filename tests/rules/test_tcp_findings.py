@@ -45,7 +45,7 @@ def the(session: Session, name: str) -> Finding:
     return finding
 
 
-# --- path MTU --------------------------------------------------------------------------------------------------------
+# --- path MTU ---------------------------------------------------------------------------------------------------------
 
 
 def long_proposal() -> bytes:
@@ -223,7 +223,7 @@ def test_repetitions_behind_a_close_explain_nothing() -> None:
     assert findings_of(flow) == []
 
 
-# --- RST -------------------------------------------------------------------------------------------------------------
+# --- RST --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_host_that_does_not_know_the_connection() -> None:
@@ -280,7 +280,7 @@ def test_a_foreign_reset_without_effect_is_information() -> None:
     assert found.severity == "info"
 
 
-# --- the opening -----------------------------------------------------------------------------------------------------
+# --- the opening ------------------------------------------------------------------------------------------------------
 
 
 def test_a_syn_ack_that_nobody_takes() -> None:
@@ -489,7 +489,7 @@ def test_a_client_that_is_gone_answers_with_reset() -> None:
     assert "half-closed" not in findings_of(half_closed(False))
 
 
-# --- refusals and the rest of the capture ----------------------------------------------------------------------------
+# --- refusals and the rest of the capture -----------------------------------------------------------------------------
 
 
 def refused(ttl: int) -> Flow:
@@ -518,7 +518,7 @@ def test_a_refusal_alone_leaves_open_who_refused() -> None:
     assert session.findings[0].confidence == "high", "that it was refused is certain"
 
 
-# --- a worse capture -------------------------------------------------------------------------------------------------
+# --- a worse capture --------------------------------------------------------------------------------------------------
 
 
 def test_a_scan_whose_syn_was_not_captured_is_less_sure() -> None:
@@ -541,7 +541,7 @@ def test_one_side_alone_proves_no_silence_of_the_other() -> None:
     assert "peer-vanished" not in findings_of(flow)
 
 
-# --- what never reached the client is not answered by it ---------------------------------------------------------------
+# --- what never reached the client is not answered by it --------------------------------------------------------------
 
 
 def key_lost_on_the_way() -> Flow:
@@ -573,7 +573,7 @@ def test_a_key_that_was_refused_at_once_with_a_reset_need_not_be_acknowledged() 
     assert "host-key-not-accepted" in findings_of(flow)
 
 
-# --- large segments of the server, as client, server and the middle see them --------------------------------------------
+# --- large segments of the server, as client, server and the middle see them ------------------------------------------
 
 
 def proposal_lost_on_the_way(*, ttl: tuple[int, int] = (64, 57)) -> Flow:
@@ -666,3 +666,100 @@ def test_a_small_hole_that_is_never_filled_is_no_decision_of_the_client() -> Non
     session = session_of(flow)
     assert session.verdict.cause == "stalled"
     assert "lost, or held back" in session.verdict.summary
+
+
+# --- what is slow: a program, the path, or TCP's opening --------------------------------------------------------------
+
+
+def test_seconds_of_the_path_are_nobody_s_own() -> None:
+    """A round trip of 6 s, SYN and SYN-ACK therefore repeated; every answer takes that long, also TCP's."""
+    flow = Flow()
+    flow.client.syn()
+    for _ in range(3):
+        flow.wait(2)
+        flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    flow.client.sends(line)
+    flow.wait(6)
+    flow.server.acks()
+    flow.server.sends(line)
+    flow.client.acks()
+    flow.client.sends(proposal)
+    flow.wait(6)
+    flow.server.sends(proposal)
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.party, found.confidence) == ("network", "high")
+    assert "that is the path, not a program" in found.summary
+    assert "took that time itself" not in found.summary
+
+
+def test_a_program_that_is_slow_on_a_slow_path_is_still_named() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1.5)
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.wait(1.5)
+    flow.server.acks()
+    flow.wait(8)
+    flow.server.sends(identification())
+    flow.client.acks()
+    assert the(session_of(flow), "slow-handshake").party == "server"
+
+
+def test_behind_a_repeated_opening_a_wait_may_be_tcp_s() -> None:
+    """Recorded with 60 % loss: the client's next step was held back for 20 s by a lost acknowledgement (Nagle), and by
+    a retransmission timer that the repeated SYN had made long."""
+    flow = Flow(ttl=(64, 57))
+    for _ in range(4):
+        flow.client.syn()
+        flow.wait(1)
+    flow.server.syn_ack()
+    flow.client.acks()
+    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    flow.client.sends(line)
+    flow.server.acks()
+    flow.server.sends(line + proposal)
+    flow.client.acks()
+    flow.client.sends(proposal)  # its acknowledgement is lost
+    flow.wait(20)
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.party, found.confidence) == ("network", "medium")
+    assert "so the client took that time itself" not in found.summary
+
+
+def test_an_opening_that_took_seconds_is_told() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.wait(2)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.severity, found.party) == ("info", "network")
+    assert "the client asked 3 times (frames 1, 2, 3) and was answered once (frame 4)" in found.summary
+
+
+def test_a_late_copy_that_was_answered_with_a_reset_had_arrived() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(bytes(100))
+    again(flow, flow.server, bytes(100))
+    flow.client.fin(ack=known)
+    flow.server.sends(bytes(100), at=flow.server.next - 101)
+    flow.client.rst(flags=RST, window=0)
+    assert "dropped-midflow" not in findings_of(flow)
