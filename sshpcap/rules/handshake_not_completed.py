@@ -25,7 +25,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.base import Rule, duration, server_place, with_close
 from sshpcap.rules.path import capital, handshake_open, repeated, seen_from, sent_evidence
 from sshpcap.rules.printed import CONNECT_TIMED_OUT, GREETING_TIMED_OUT, fill, together
 
@@ -49,8 +49,9 @@ def check(session: Session) -> Iterator[Finding]:
         what += seen_from(session, "server")
     elif found.kind == "late":
         what = (
-            f"{place} answered with SYN-ACK ({times}) when the client had already given up or begun anew: it replied"
-            f" with RST (frame {found.frame}). The way back is slow or was blocked."
+            f"{place} answered with SYN-ACK ({times}), and the client replied with RST (frame {found.frame}),"
+            f" {duration(found.waited)} after its first SYN: it had given up by then, or begun anew. The way back is"
+            " slow or was blocked."
         )
     else:
         again = f" {capital(repeated(found.repeat))}, and they were never acknowledged." if found.repeat else ""
