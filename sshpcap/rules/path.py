@@ -66,7 +66,9 @@ def trouble(session: Session) -> Trouble | None:
 def recovered(session: Session) -> Repeat | None:
     """Octets that got through only after seconds of repeating."""
     for repeat in session.tcp.repeats:
-        if repeat.acknowledged is not None and repeat.times > _MANY and repeat.span.ns >= _WAITED_NS:
+        if repeat.acknowledged is None or repeat.acknowledged < repeat.last_frame:
+            continue  # far from its sender acknowledgements come by before the last copies do
+        if repeat.times > _MANY and repeat.span.ns >= _WAITED_NS:
             return repeat
     return None
 

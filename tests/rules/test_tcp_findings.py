@@ -6,7 +6,7 @@ import pytest
 
 from sshpcap.frames import ACK, RST
 from sshpcap.model import Finding, Session
-from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
+from tests.support.sessions import closed, findings_of, greeted, proposed, session_of, told
 from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
 from tests.support.wireflow import Flow, Side
 
@@ -210,7 +210,9 @@ def test_what_arrives_in_the_end_is_no_loss() -> None:
     flow.client.sends(octets)
     again(flow, flow.client, octets)
     flow.server.acks()
-    assert findings_of(closed(flow)) == []
+    flow.server.sends(bytes(60))
+    flow.client.acks()
+    assert told(session_of(closed(flow))) == []
 
 
 def test_repetitions_behind_a_close_explain_nothing() -> None:
@@ -763,3 +765,49 @@ def test_a_late_copy_that_was_answered_with_a_reset_had_arrived() -> None:
     flow.server.sends(bytes(100), at=flow.server.next - 101)
     flow.client.rst(flags=RST, window=0)
     assert "dropped-midflow" not in findings_of(flow)
+
+
+# --- outages that are over -------------------------------------------------------------------------------------------
+
+
+def outage(flow: Flow) -> Flow:
+    """The client's last octets get through after 6 s of repeating."""
+    flow.client.sends(bytes(52))
+    again(flow, flow.client, bytes(52))
+    flow.server.acks()
+    return flow
+
+
+def test_an_outage_after_which_it_goes_on() -> None:
+    flow = outage(encrypted())
+    flow.server.sends(bytes(60))
+    flow.client.acks()
+    flow.client.sends(bytes(60))
+    flow.client.fin()
+    found = the(session_of(flow), "peer-vanished")
+    assert (found.severity, found.party) == ("info", "network")
+    assert "the connection went on" in found.summary
+
+
+def test_who_had_given_up_in_the_outage_closes_as_soon_as_it_is_over() -> None:
+    """Recorded: ssh had said "Timeout, server not responding"; its FIN waited behind what did not get through."""
+    flow = outage(encrypted())
+    flow.client.fin(bytes(104))
+    flow.server.acks()
+    session = session_of(flow)
+    found = the(session, "peer-vanished")
+    assert (found.severity, found.confidence) == ("warning", "medium")
+    assert "had given up meanwhile" in found.summary
+    assert session.verdict.cause == "peer-vanished"
+
+
+def test_acknowledgements_that_come_by_before_the_copies_are_no_outage() -> None:
+    """On a slow line, far from the sender: the copies stand in a queue, and what they repeat has long arrived."""
+    flow = encrypted()
+    flow.server.sends(bytes(100))
+    flow.client.acks()
+    again(flow, flow.server, bytes(100), (3, 3, 3))
+    flow.client.sends(bytes(50))
+    flow.server.sends(bytes(50))
+    flow.server.fin()
+    assert "got through only after" not in " ".join(one.title for one in session_of(flow).findings)
