@@ -140,6 +140,8 @@ def server_said_nothing(session: Session) -> bool:
     """No octet of the server is in the capture, and none was lost by it."""
     if session.server.identification or session.server.pre_identification or session.tcp.server.bytes:
         return False
+    if session.coverage.late_side == "server":
+        return False  # its first octets may be missing, and a FIN does not tell how many they were
     return not session.tcp.server.undelivered and not session.coverage.gaps and session.coverage.one_sided is None
 
 

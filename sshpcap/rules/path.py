@@ -98,7 +98,8 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     sender = repeat.sender
     rejected = next((e for e in session.tcp.icmp if e.about == sender and _rejects(e, repeat)), None)
     if rejected is not None:
-        return Trouble("rejected", "high", sender, repeat, icmp=rejected)
+        # Of one side alone it is not seen what was acknowledged.
+        return Trouble("rejected", "medium" if session.coverage.one_sided else "high", sender, repeat, icmp=rejected)
     if session.coverage.one_sided:
         return None  # what the other side said is not in the capture
     if side_of(session, other_of(sender)).last_window == 0:

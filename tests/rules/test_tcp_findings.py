@@ -811,3 +811,104 @@ def test_acknowledgements_that_come_by_before_the_copies_are_no_outage() -> None
     flow.server.sends(bytes(50))
     flow.server.fin()
     assert "got through only after" not in " ".join(one.title for one in session_of(flow).findings)
+
+
+# --- answers that come too late, and captures that lose a side on the way ---------------------------------------------
+
+
+def test_a_greeting_behind_the_client_s_close_was_not_heard() -> None:
+    """Recorded: sshd was stopped, ssh left at its ConnectTimeout, and sshd greeted when it had gone on."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.server.acks()
+    flow.wait(5)
+    flow.client.fin()
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    found = the(session, "server-silent")
+    assert (session.verdict.cause, found.party) == ("server-silent", "server")
+    assert "came when the client had left (frame 7)" in found.summary
+    assert session.awaited is not None
+    assert (session.awaited.party, session.awaited.what) == ("server", "its identification string")
+
+
+def test_a_reply_behind_the_client_s_close_was_not_heard() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    flow.wait(9)
+    flow.client.fin()
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    assert session.verdict.cause == "stalled"
+    assert "the key exchange reply of the server did not come" in session.verdict.summary
+
+
+def test_what_crosses_a_quick_close_was_on_its_way() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.client.fin()
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    session = session_of(flow)
+    assert session.awaited is not None
+    assert session.awaited.what == "SSH_MSG_KEXINIT of either side"
+
+
+def test_repetitions_of_the_opening_are_not_those_of_a_message() -> None:
+    """Recorded with loss: seven SYNs, and a proposal that was sent once; it was told as sent seven times more."""
+    flow = Flow()
+    for _ in range(4):
+        flow.client.syn()
+        flow.wait(1)
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.server.acks()
+    flow.server.sends(identification("OpenSSH_9.2p1") + packet(kexinit()))
+    flow.client.acks()
+    flow.client.sends(packet(kexinit()))
+    flow.wait(9)
+    flow.client.keep_alive()
+    found = [one for one in session_of(flow).findings if one.id == "stalled"]
+    assert not any("times more" in one.summary or one.confidence == "high" for one in found)
+
+
+def test_neither_acknowledged_nor_sent_again_is_a_matter_of_the_capture() -> None:
+    """The server's frames are missing from here on: its acknowledgements came, or the client would have repeated."""
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.wait(8)
+    flow.client.fin()
+    found = the(session_of(flow), "stalled")
+    assert found.confidence == "medium"
+    assert "probably missing in this capture" in found.summary
+
+
+def test_repetitions_that_ended_unseen_prove_nothing() -> None:
+    """The client's octets are sent again and again; then it acknowledges octets that the capture does not have, and
+    goes on: the server's frames are missing, not its answers."""
+    flow = proposed()
+    octets = packet(ecdh_init(bytes(1000)))
+    flow.client.sends(octets)
+    again(flow, flow.client, octets)
+    flow.server.skips(1500)
+    flow.client.sends(packet(newkeys()))
+    flow.wait(2)
+    flow.client.sends(bytes(100))
+    assert not {"dropped-midflow", "peer-vanished", "path-mtu-black-hole"} & set(findings_of(flow))
+
+
+def test_who_acknowledges_what_was_not_captured_has_heard_it() -> None:
+    """Recorded with the server's direction cut out from the middle on: its data still arrived, the client's did not."""
+    flow = encrypted()
+    flow.client.sends(bytes(52))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.server.skips(100)
+        flow.client.acks()
+        flow.client.sends(bytes(52), at=flow.client.next - 53)
+    assert "peer-vanished" not in findings_of(flow)
