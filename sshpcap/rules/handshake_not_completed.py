@@ -46,7 +46,7 @@ def check(session: Session) -> Iterator[Finding]:
             f"{place} answered the SYN with SYN-ACK ({times}), and the client never acknowledged it: the SYN-ACK does"
             " not reach the client, or its answer does not come back."
         )
-        what += seen_from(session, "server")
+        what += _told_server(session) + seen_from(session, "server")
     elif found.kind == "late":
         what = (
             f"{place} answered with SYN-ACK ({times}), and the client replied with RST (frame {found.frame}),"
@@ -94,6 +94,14 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _told_server(session: Session) -> str:
+    """An ICMP error that quotes the SYN-ACK says who stops it; the client is not told."""
+    error = next((e for e in session.tcp.icmp if e.about == "server" and e.refuses), None)
+    if error is None:
+        return ""
+    return f" {error.reporter} rejects it: {error.name} (frame {error.frame}), which only the server hears."
 
 
 _CAUSES = {

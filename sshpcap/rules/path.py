@@ -126,7 +126,9 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
 
 
 def _alone(session: Session, repeat: Repeat) -> bool:
-    """Nothing else of its side waits for an acknowledgement: no small segment was lost beside it."""
+    """Nothing else of its side waits for an acknowledgement: no small segment was lost beside it, as far as is seen."""
+    if session.coverage.truncated_by_snaplen:
+        return True  # SACK blocks, which would tell of others, may be cut off
     waiting = side_of(session, repeat.sender).unacknowledged
     return waiting is not None and waiting <= repeat.bytes[1] - repeat.bytes[0] + 1
 

@@ -4,11 +4,13 @@ import struct
 
 import pytest
 
+from sshpcap.analyzer import Analyzer
 from sshpcap.frames import ACK, RST
 from sshpcap.model import Finding, Session
+from tests.support.frames import ICMP, ethernet, icmp, ipv4
 from tests.support.sessions import closed, findings_of, greeted, proposed, session_of, told
 from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
-from tests.support.wireflow import Flow, Side
+from tests.support.wireflow import Flow, Side, block_of, encode
 
 BACK_OFF = (0.2, 0.4, 0.8, 1.6, 3.2)
 HOST_KEY = string("ssh-ed25519") + string(bytes(32))
@@ -912,3 +914,21 @@ def test_who_acknowledges_what_was_not_captured_has_heard_it() -> None:
         flow.client.acks()
         flow.client.sends(bytes(52), at=flow.client.next - 53)
     assert "peer-vanished" not in findings_of(flow)
+
+
+def test_who_rejects_the_answer_to_the_syn_is_named() -> None:
+    """Recorded at the server: a router answers its SYN-ACKs with ICMP; the client hears nothing."""
+    flow = Flow()
+    flow.client.syn()
+    for _ in range(3):
+        flow.server.syn_ack()
+        flow.wait(1)
+    frames = [encode(segment) for segment in flow.segments]
+    answer = frames[1].octets[14:]
+    told = ethernet(ipv4(icmp(3, 10, answer), ICMP, source="203.0.113.1", destination="203.0.113.7"))
+    frames.append(frames[-1]._replace(number=5, time=flow.now, octets=told, original=len(told)))
+    analyzer = Analyzer()
+    analyzer.feed(block_of(frames))
+    (session,) = analyzer.finish().sessions
+    summary = the(session, "handshake-not-completed").summary
+    assert "203.0.113.1 rejects it: host administratively prohibited (type 3 code 10)" in summary
