@@ -99,12 +99,14 @@ def _for_a_while(session: Session) -> Iterator[Finding]:
         " given up meanwhile."
         if left
         else " Then the connection went on."
+        if _went_on(session, late)
+        else ""
     )
     yield Finding(
         id=ID,
         severity="warning" if left else "info",
         confidence="medium" if left else "high",
-        party="network",
+        party="unknown",
         title=_TITLE_FOR_A_WHILE,
         summary=(
             f"{begun(session, repeated(late))} before they were acknowledged (frame {late.acknowledged}): for that long"
@@ -120,6 +122,12 @@ def _for_a_while(session: Session) -> Iterator[Finding]:
         causes=_CAUSES_FOR_A_WHILE,
         remedies=_REMEDIES_FOR_A_WHILE,
     )
+
+
+def _went_on(session: Session, late: Repeat) -> bool:
+    """Somebody said something new behind it."""
+    last = max(session.tcp.client.last_data_frame or 0, session.tcp.server.last_data_frame or 0)
+    return late.acknowledged is not None and last > late.acknowledged
 
 
 def _left_behind(session: Session, late: Repeat) -> bool:

@@ -49,14 +49,14 @@ class _Wait(NamedTuple):
 def check(session: Session) -> Iterator[Finding]:
     """Fire on a step that came, but seconds after the one before it."""
     opening = _opening(session)
-    waits = [] if _slow_path(session) else sorted(_waits(session), key=lambda wait: -wait.ns)[:_SHOWN]
+    waits = sorted(_waits(session), key=lambda wait: -wait.ns)[:_SHOWN]
     if not waits:
         if opening is not None or _slow_path(session):
             yield _of_the_path(session, opening)
         return
     worst = waits[0]
     said = [*((opening.said,) if opening is not None else ()), *(_told(session, wait) for wait in waits)]
-    path = _repeated(session, worst) or _timers_long(session)
+    path = _repeated(session, worst) or _may_be_held(session, worst)
     yield Finding(
         id=ID,
         severity="info",
@@ -120,9 +120,12 @@ def _slow_path(session: Session) -> bool:
     return session.tcp.rtt is not None and session.tcp.rtt.ns >= _SLOW_NS
 
 
-def _timers_long(session: Session) -> bool:
-    """TCP had to repeat its opening: a lost acknowledgement may hold back the next step without any repetition."""
-    return len(_rows(session, "syn")) > 1 or len(_rows(session, "syn-ack")) > 1
+def _may_be_held(session: Session, wait: _Wait) -> bool:
+    """TCP had to repeat its opening, and the step is not the first of its side: a lost acknowledgement of what was sent
+    before may hold it back without any repetition."""
+    first = next((m for m in session.messages if m.sender == wait.message.sender), wait.message)
+    again = len(_rows(session, "syn")) > 1 or len(_rows(session, "syn-ack")) > 1
+    return again and first.bytes != wait.message.bytes
 
 
 def _of_the_path(session: Session, opening: _Opening | None) -> Finding:
@@ -165,6 +168,8 @@ def _waits(session: Session) -> Iterator[_Wait]:
         return
     before, since = opened[-1].time.ns, opened[-1].frame or 0
     trip = session.tcp.rtt.ns if session.tcp.rtt is not None else 0
+    # On a slow path a step may wait for one round trip more: until what was sent before it is acknowledged.
+    trip = 2 * trip if _slow_path(session) else trip
     for message in session.messages:
         if message.kind == "text":
             return  # a tarpit, or another protocol: not a step of the handshake
@@ -194,7 +199,7 @@ def _told(session: Session, wait: _Wait) -> str:
     if _repeated(session, wait):
         return f"{text}; segments had to be sent again meanwhile, so the path had its part in it."
     sender = wait.message.sender
-    if _timers_long(session):
+    if _may_be_held(session, wait):
         return (
             f"{text}, and nothing was sent again meanwhile. TCP had to repeat its opening and is slow to repeat"
             f" anything then: a lost acknowledgement may have held it back, or the {sender} took that time itself."
@@ -217,7 +222,7 @@ def _trip(session: Session) -> str:
 
 
 def _causes(session: Session, wait: _Wait) -> tuple[str, ...]:
-    if _timers_long(session):
+    if _may_be_held(session, wait):
         return (_OPENING_LOST[-1], *_of_the_program(wait))
     if _repeated(session, wait):
         return ("segments are lost on the path", "large segments are lost on the path (see path-mtu-black-hole)")

@@ -787,8 +787,14 @@ def test_an_outage_after_which_it_goes_on() -> None:
     flow.client.sends(bytes(60))
     flow.client.fin()
     found = the(session_of(flow), "peer-vanished")
-    assert (found.severity, found.party) == ("info", "network")
+    assert (found.severity, found.party) == ("info", "unknown")
     assert "the connection went on" in found.summary
+
+
+def test_where_nothing_follows_nothing_is_said_to_go_on() -> None:
+    found = the(session_of(outage(encrypted())), "peer-vanished")
+    assert found.severity == "info"
+    assert "went on" not in found.summary
 
 
 def test_who_had_given_up_in_the_outage_closes_as_soon_as_it_is_over() -> None:
@@ -932,3 +938,38 @@ def test_who_rejects_the_answer_to_the_syn_is_named() -> None:
     (session,) = analyzer.finish().sessions
     summary = the(session, "handshake-not-completed").summary
     assert "203.0.113.1 rejects it: host administratively prohibited (type 3 code 10)" in summary
+
+
+def test_the_first_word_of_a_side_is_held_back_by_nothing() -> None:
+    """One SYN was lost; the server then takes 10 s for its greeting, before which it has sent nothing."""
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.wait(10)
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert found.party == "server"
+    assert "name resolution" in found.causes[0]
+
+
+def test_a_program_that_takes_longer_than_a_slow_path_is_named() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(3)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.wait(3)
+    flow.server.acks()
+    flow.wait(30)
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert found.party == "server"
