@@ -122,6 +122,13 @@ def _refused(recorder: Recorder, pair: tuple[Event, Event], names: Names, ttls: 
     sure: Confidence = "medium"
     if not known:
         why = "A host does so when nothing listens on the port; a firewall can send the same in its name."
+    elif answer.ttl in known and len(known) > 1 and answer.frame not in recorder.copies:
+        seen = " or ".join(map(str, known))
+        why = (
+            f"It has TTL {answer.ttl}, and the {server}'s frames have {seen} in other connections of this capture, by"
+            " the place where they passed. A host does so when nothing listens on the port; a firewall can send the"
+            " same in its name, also the one on which this was captured."
+        )
     elif answer.ttl in known:
         sure = "high"
         why = f"It has TTL {answer.ttl}, as the {server}'s frames have in other connections of this capture."

@@ -17,6 +17,8 @@ AFTER_NS: Final = 1_000_000
 """Data this long behind a RST of the same side is not reordering in the capture."""
 _COUNTED: Final = 3
 _NEARLY_ALL: Final = 0.9
+_SOON_NS: Final = 5_000_000
+"""A router passes a segment on within this."""
 _STEP: Final = 64
 """A host that counts its packets has not sent more than so many between two frames of a connection …"""
 _JUMP: Final = 2048
@@ -113,7 +115,18 @@ def ttl_fits(recorder: Recorder, event: Event) -> bool:
     translate with both.
     """
     seen = {e.ttl for e in recorder.events if e.direction == event.direction and e is not event and not e.flags & RST}
-    return not seen or event.ttl in seen or recorder.copies.get(event.frame) in seen
+    return not seen or event.ttl in seen or any(ttl in seen for ttl in _copies(recorder, event))
+
+
+def _copies(recorder: Recorder, event: Event) -> list[int]:
+    """TTLs of the same RST captured a second time; one without identification and timestamp is not left out as such
+    where it comes later than at once."""
+    later = [
+        e.ttl
+        for e in recorder.resets
+        if e[2:6] == event[2:6] and e is not event and abs(e.time - event.time) < _SOON_NS
+    ]
+    return [recorder.copies[event.frame], *later] if event.frame in recorder.copies else list(later)
 
 
 def ttl_sentence(recorder: Recorder, event: Event, names: tuple[str, str]) -> str:
@@ -135,12 +148,7 @@ def _once(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[
     """On a router (`-i any`), or with two ports of a switch, whatever goes through is captured twice."""
     side = recorder.directions[event.direction]
     others = side.frames - sum(e.direction == event.direction for e in recorder.resets)
-    if others < _COUNTED or side.copied < others * _NEARLY_ALL or event.frame in recorder.copies:
-        return
-    # A copy of a RST without identification and timestamp is only known as such if it follows at once.
-    if any(
-        e[2:6] == event[2:6] and e is not event and abs(e.time - event.time) < AFTER_NS * 5 for e in recorder.resets
-    ):
+    if others < _COUNTED or not others * _NEARLY_ALL <= side.copied <= others or _copies(recorder, event):
         return
     yield (
         f"{side.copied:,} of {others:,} other frames of the {names[event.direction]} were captured twice, coming in and"

@@ -117,6 +117,8 @@ class Recorder:
             self.duplicates += 1
             if not copy_of.flags & RST:
                 mine.copied += 1
+                if len(mine.copied_ttls) < limits.MAX_TTLS:
+                    mine.copied_ttls.add(segment.ttl)
             elif len(self.copies) < limits.MAX_EVENTS:
                 self.copies[copy_of.frame] = segment.ttl
             return

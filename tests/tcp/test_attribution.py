@@ -431,3 +431,16 @@ def test_an_icmp_error_about_an_answer_does_not_refuse_the_client() -> None:
     flow.client.syn()
     error = IcmpError(3, flow.now, ROUTER, 4, 3, 10, 0, flow.server.endpoint, flow.client.endpoint, 5000, 64)
     assert ending(flow, error).how == "never_opened"
+
+
+def test_on_a_router_a_fitting_ttl_does_not_tell_who_refused() -> None:
+    """Recorded with -i any on a router whose firewall refused: its RST has the TTL with which the host's come in."""
+    flow = Flow(ttl=(64, 64))
+    flow.client.syn()
+    flow.server.rst(seq=0, ack=flow.client.isn + 1, window=0)
+    host = {flow.server.endpoint.address: {63, 64}}
+    found = attribute(record(flow), NAMES, flow.now, host)
+    assert (found.by, found.confidence) == (1, "medium")
+    assert "on which this was captured" in said(found)
+    alone = attribute(record(flow), NAMES, flow.now, {flow.server.endpoint.address: {64}})
+    assert alone.confidence == "high"

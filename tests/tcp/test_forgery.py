@@ -187,3 +187,17 @@ def test_behind_address_translation_a_frame_is_seen_on_one_side_and_an_untransla
     flow.server.rst(flags=RST, window=0, ip_id=5003, ttl=64)
     flow.put(flow.segments[-1]._replace(ttl=63))
     assert examined(flow).against == ()
+
+
+def test_a_copy_of_a_reset_that_comes_later_is_no_reset_of_its_own() -> None:
+    """Recorded on a router that took more than 0.1 ms: the copy has the TTL behind the router."""
+    flow = talk(Flow(ttl=(64, 64)))
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=63)
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
+    assert examined(flow).against == ()
+
+
+def test_a_path_that_doubles_segments_is_no_router() -> None:
+    flow = on_a_router(on_a_router(talk(Flow(ttl=(64, 64)))))
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
+    assert examined(flow).against == ()
