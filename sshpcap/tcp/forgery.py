@@ -115,7 +115,10 @@ def ttl_fits(recorder: Recorder, event: Event) -> bool:
     translate with both.
     """
     seen = {e.ttl for e in recorder.events if e.direction == event.direction and e is not event and not e.flags & RST}
-    return not seen or event.ttl in seen or any(ttl in seen for ttl in _copies(recorder, event))
+    if not seen:
+        return True
+    seen |= recorder.directions[event.direction].copied_ttls
+    return event.ttl in seen or any(ttl in seen for ttl in _copies(recorder, event))
 
 
 def _copies(recorder: Recorder, event: Event) -> list[int]:

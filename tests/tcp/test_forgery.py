@@ -201,3 +201,9 @@ def test_a_path_that_doubles_segments_is_no_router() -> None:
     flow = on_a_router(on_a_router(talk(Flow(ttl=(64, 64)))))
     flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
     assert examined(flow).against == ()
+
+
+def test_the_ttl_of_the_second_copies_is_one_of_the_side_s() -> None:
+    """The copy that came in was lost to the capture: that it is seen once is told; its TTL is one of that side."""
+    found = routed(63)
+    assert not any("TTL" in sentence for sentence in found.against)
