@@ -50,7 +50,7 @@ class Teller:
             for endpoint, side in zip(recorder.endpoints, recorder.directions, strict=True):
                 known = self._ttls.pop(endpoint.address, None) or set()
                 if len(known) < limits.MAX_TTLS:
-                    known |= side.ttls
+                    known |= side.ttls | side.copied_ttls
                 self._ttls[endpoint.address] = known  # now the last
         while len(self._ttls) > self.max_addresses:
             del self._ttls[next(iter(self._ttls))]

@@ -130,6 +130,7 @@ def awaited(
     """Who had to send what, when the handshake stopped short; None for an encrypted or never opened connection."""
     if stage == "encrypted" or not opened(recorder):
         return None
+    dialogue = _until_close(recorder, dialogue, ending)
     party, what = _next_step(dialogue)
     frame, time = _last_progress(recorder, dialogue)
     until = ending.time if ending.how in ("fin", "rst") and ending.time is not None else observed_until
@@ -140,6 +141,21 @@ def awaited(
         since=Timestamp(time),
         waited=Duration(max(0, until - time)),
     )
+
+
+_CROSSED_NS: Final = 2_000_000_000
+
+
+def _until_close(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Dialogue:
+    """Without what one side said when the other had waited for seconds and closed: that came too late. What comes
+    behind a quick close was on its way."""
+    if ending.time is None or ending.how not in ("fin", "rst") or ending.frame is None or ending.by not in (0, 1):
+        return dialogue
+    other = 1 - ending.by
+    in_time = tuple(spoken for spoken in dialogue.voices[other].spoken if spoken.frame <= ending.frame)
+    voices = [voice._replace(spoken=in_time) if n == other else voice for n, voice in enumerate(dialogue.voices)]
+    before = dialogue._replace(voices=(voices[0], voices[1]))
+    return before if ending.time - _last_progress(recorder, before)[1] >= _CROSSED_NS else dialogue
 
 
 def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:

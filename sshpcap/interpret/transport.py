@@ -27,6 +27,7 @@ from sshpcap.tcp.forgery import examine
 from sshpcap.tcp.recorded import ZERO_WINDOW
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
+from sshpcap.tcp.round_trip import round_trip
 from sshpcap.tcp.vantage import vantage
 
 
@@ -199,16 +200,8 @@ def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str
 
 
 def _rtt(recorder: Recorder) -> Duration | None:
-    """SYN to SYN-ACK to ACK, where none of the three was sent twice."""
-    opening = [event for event in recorder.events if event.flags & SYN]
-    if len(opening) != 2 or opening[0].flags & ACK or not opening[1].flags & ACK:
-        return None
-    answered = opening[1]
-    for event in recorder.events:
-        if event.frame > answered.frame and event.direction != answered.direction and event.flags & ACK:
-            round_trip = event.time - opening[0].time
-            return Duration(round_trip) if round_trip >= 0 else None
-    return None
+    took = round_trip(recorder)
+    return None if took is None else Duration(took)
 
 
 def _who(dialogue: Dialogue, direction: int) -> Who:

@@ -151,7 +151,8 @@ class Tcp(Value, frozen=True):
     tunnels: tuple[str, ...]
     """Tunnels its segments came through, each from the outermost to the innermost."""
     rtt: Duration | None
-    """From SYN to SYN-ACK plus SYN-ACK to ACK: the path's round trip seen from the capture point."""
+    """From SYN to SYN-ACK plus SYN-ACK to ACK: the path's round trip seen from the capture point. Where one of them was
+    sent twice, the shortest times from data to their acknowledgement instead."""
     vantage: Vantage
     repeats: tuple[Repeat, ...]
     """The worst first."""

@@ -8,7 +8,7 @@ wrong, what to do, references. What programs print in its case (`Rule.messages`)
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
 from sshpcap.rules.company import Company
@@ -140,6 +140,8 @@ def server_said_nothing(session: Session) -> bool:
     """No octet of the server is in the capture, and none was lost by it."""
     if session.server.identification or session.server.pre_identification or session.tcp.server.bytes:
         return False
+    if session.coverage.late_side == "server":
+        return False  # its first octets may be missing, and a FIN does not tell how many they were
     return not session.tcp.server.undelivered and not session.coverage.gaps and session.coverage.one_sided is None
 
 
@@ -147,6 +149,22 @@ def server_closed_in_order(session: Session) -> bool:
     """A FIN or RST of the server follows directly on its last octet in the capture: nothing of it was lost before."""
     letters = "FR" if session.tcp.originator == "server" else "fr"
     return not session.tcp.server.undelivered and any(letter in session.tcp.history for letter in letters)
+
+
+_ACKNOWLEDGED_WITHIN_NS: Final = 500_000_000
+"""RFC 9293 §3.8.6.3: an acknowledgement is not held back for longer."""
+
+
+def key_undelivered(session: Session) -> bool:
+    """By the acknowledgements the message with the host key never reached the client whole, so nothing it did is an
+    answer to the key; a RST at once may leave without acknowledging what had come."""
+    key, close = session.host_key, session.close
+    if key is None:
+        return False
+    reply = next((m for m in session.messages if m.frame == key.frame and m.sender == "server"), None)
+    if reply is None or reply.acknowledged is not False:
+        return False
+    return close.time is None or close.time.ns - reply.time.ns >= _ACKNOWLEDGED_WITHIN_NS
 
 
 def lost_to_the_capture(session: Session) -> bool:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Certificate, Finding, Remedy, Session, Timestamp
 from sshpcap.rules import known
-from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.base import Rule
 from sshpcap.rules.printed import fill
 
 ID = "certificate-expired"
@@ -56,7 +56,7 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f'The host certificate "{certificate.key_id}" (serial {certificate.serial}, frame {key.frame}) {words};'
-            f" {how_it_ended(session) if left else 'the client went on all the same'}."
+            f" {known.then(session, 'the client went on all the same')}."
         ),
         evidence=known.evidence(session, key),
         expected_messages=fill(

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import known
-from sshpcap.rules.base import Rule, how_it_ended, listed
+from sshpcap.rules.base import Rule, listed
 from sshpcap.rules.printed import fill
 
 ID = "certificate-for-another-name"
@@ -50,7 +50,7 @@ def check(session: Session) -> Iterator[Finding]:
         summary=(
             f'The host certificate "{certificate.key_id}" (frame {key.frame}) is for {names}, not for {verdict.name},'
             f" for which {verdict.file}:{verdict.line} trusts its authority;"
-            f" {how_it_ended(session) if left else 'the client went on all the same'}.{kind}"
+            f" {known.then(session, 'the client went on all the same')}.{kind}"
         ),
         evidence=known.evidence(session, key),
         expected_messages=fill(_MESSAGES, session),

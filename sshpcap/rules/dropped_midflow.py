@@ -7,6 +7,8 @@ What it means
 How it is known
     The side whose octets are lost sends them again and again without an acknowledgement; the other side sends again
     what had been acknowledged long ago, so that the acknowledgements do not reach it either. Its frames do come by.
+    That they reach the first side is said only where that is seen; far from it the way back may be dead behind the
+    capture point.
 
 When it may be wrong
     High where both are seen. Medium where the other side is heard of but does not acknowledge: then a host that drops
@@ -52,6 +54,10 @@ def check(session: Session) -> Iterator[Finding]:
             f"{repeated(found.repeat)}, {found.repeat.after} times of them after the {sender} had"
             f" acknowledged them (frame {found.proof})"
         )
+    # What the other side sends was seen to arrive, or passed here on its last steps; else it may be lost behind here.
+    works = found.confidence == "high" or session.tcp.vantage.place == sender
+    back = ", while the way back works" if works else ""
+    unknown = "" if works else f" Whether what the {other} sends reaches the {sender} is not in this capture."
     yield Finding(
         id=ID,
         severity="error",
@@ -59,7 +65,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="network",
         title=TITLE,
         summary=(
-            f"{begun(session, _dead(found))} while the way back works: {what}.{seen_from(session, sender)} In the end"
+            f"{begun(session, _dead(found))}{back}: {what}.{seen_from(session, sender)}{unknown} In the end"
             f" {how_it_ended(session)}."
         ),
         evidence=with_close(
@@ -94,7 +100,7 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _dead(found: Trouble) -> str:
     since = found.repeat.frames[0] if found.repeat else 0
-    return f"from frame {since} on nothing of the {found.sender} gets through to the {other_of(found.sender)},"
+    return f"from frame {since} on nothing of the {found.sender} gets through to the {other_of(found.sender)}"
 
 
 RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

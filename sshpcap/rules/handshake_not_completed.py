@@ -25,7 +25,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, server_place, with_close
+from sshpcap.rules.base import Rule, duration, server_place, with_close
 from sshpcap.rules.path import capital, handshake_open, repeated, seen_from, sent_evidence
 from sshpcap.rules.printed import CONNECT_TIMED_OUT, GREETING_TIMED_OUT, fill, together
 
@@ -46,11 +46,12 @@ def check(session: Session) -> Iterator[Finding]:
             f"{place} answered the SYN with SYN-ACK ({times}), and the client never acknowledged it: the SYN-ACK does"
             " not reach the client, or its answer does not come back."
         )
-        what += seen_from(session, "server")
+        what += _told_server(session) + seen_from(session, "server")
     elif found.kind == "late":
         what = (
-            f"{place} answered with SYN-ACK ({times}) when the client had already given up or begun anew: it replied"
-            f" with RST (frame {found.frame}). The way back is slow or was blocked."
+            f"{place} answered with SYN-ACK ({times}), and the client replied with RST (frame {found.frame}),"
+            f" {duration(found.waited)} after its first SYN: it had given up by then, or begun anew. The way back is"
+            " slow or was blocked."
         )
     else:
         again = f" {capital(repeated(found.repeat))}, and they were never acknowledged." if found.repeat else ""
@@ -93,6 +94,14 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _told_server(session: Session) -> str:
+    """An ICMP error that quotes the SYN-ACK says who stops it; the client is not told."""
+    error = next((e for e in session.tcp.icmp if e.about == "server" and e.refuses), None)
+    if error is None:
+        return ""
+    return f" {error.reporter} rejects it: {error.name} (frame {error.frame}), which only the server hears."
 
 
 _CAUSES = {

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Finding, HostKey, KnownEntry, KnownHost, Session
 from sshpcap.rules import known
-from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.base import Rule
 from sshpcap.rules.printed import fill
 
 ID = "host-key-changed"
@@ -58,7 +58,7 @@ def check(session: Session) -> Iterator[Finding]:
         return
     entry = verdict.differing[-1]
     left = known.client_left(session)
-    then = how_it_ended(session) if left else "the client went on: its user accepted it, or reads another file"
+    then = known.then(session, "the client went on: its user accepted it, or reads another file")
     yield Finding(
         id=ID,
         severity=known.severity(session, "warning"),

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules import known
-from sshpcap.rules.base import Rule, how_it_ended
+from sshpcap.rules.base import Rule
 from sshpcap.rules.printed import fill
 
 ID = "host-key-revoked"
@@ -41,7 +41,7 @@ def check(session: Session) -> Iterator[Finding]:
     if key is None or verdict is None or verdict.status != "revoked":
         return
     left = known.client_left(session)
-    then = how_it_ended(session) if left else "the client went on all the same, so it reads another file"
+    then = known.then(session, "the client went on all the same, so it reads another file")
     yield Finding(
         id=ID,
         severity=known.severity(session, "warning"),

@@ -4,7 +4,7 @@ import shlex
 from typing import Final
 
 from sshpcap.model import Evidence, HostKey, KnownEntry, Remedy, Session, Severity
-from sshpcap.rules.base import first, gave_up, lost_to_the_capture, with_close
+from sshpcap.rules.base import first, gave_up, how_it_ended, key_undelivered, lost_to_the_capture, with_close
 
 REGISTRY: Final = r"HKCU\Software\SimonTatham\PuTTY\SshHostKeys"
 _WORDS: Final = {
@@ -22,7 +22,20 @@ def client_left(session: Session) -> bool:
     key, close = session.host_key, session.close
     if key is None or session.outcome != "failed" or close.how not in ("fin", "rst") or lost_to_the_capture(session):
         return False
+    if key_undelivered(session):
+        return False
     return gave_up(session) == "client" and first(session, "client", "SSH_MSG_NEWKEYS") is None
+
+
+def then(session: Session, accepted: str) -> str:
+    """What the client did with the key, as a clause: `accepted` where it sent its consent, SSH_MSG_NEWKEYS."""
+    if client_left(session):
+        return how_it_ended(session)
+    if first(session, "client", "SSH_MSG_NEWKEYS") or session.outcome == "encrypted":
+        return accepted
+    if key_undelivered(session):
+        return "by the acknowledgements this never reached the client"
+    return "what the client made of it is not in the capture"
 
 
 def severity(session: Session, otherwise: Severity) -> Severity:

@@ -26,7 +26,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.model import Awaited, Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import (
     Rule,
     duration,
@@ -78,7 +78,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="client",
         title=TITLE,
         summary=(
-            f"The client had to send {waiting.what} and did not for {duration(waiting.waited.ns)};"
+            f"{_missing(waiting)} for {duration(waiting.waited.ns)};"
             f" {how_it_ended(session)}, {duration(age)} after the connection was opened{fits}."
         ),
         evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake")),
@@ -99,6 +99,12 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _missing(waiting: Awaited) -> str:
+    if waiting.party == "client":
+        return f"The client had to send {waiting.what} and did not"
+    return f"{waiting.what[:1].upper()}{waiting.what[1:]} did not come"
 
 
 RULE = Rule(ID, TITLE, "error", check, messages={**LATER, **_LOGGED})

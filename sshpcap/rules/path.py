@@ -7,7 +7,7 @@ of a few things happened; each has a finding of its own. What fits none of them 
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from sshpcap.model import Confidence, Evidence, IcmpReport, Message, Missing, Repeat, Session, TcpSide, Who
+from sshpcap.model import Confidence, Evidence, IcmpReport, Message, Missing, Repeat, Reset, Session, TcpSide, Who
 from sshpcap.rules.base import duration
 
 Kind = Literal["too-big", "identification", "one-way", "silent", "rejected"]
@@ -66,7 +66,9 @@ def trouble(session: Session) -> Trouble | None:
 def recovered(session: Session) -> Repeat | None:
     """Octets that got through only after seconds of repeating."""
     for repeat in session.tcp.repeats:
-        if repeat.acknowledged is not None and repeat.times > _MANY and repeat.span.ns >= _WAITED_NS:
+        if repeat.acknowledged is None or repeat.acknowledged < repeat.last_frame:
+            continue  # far from its sender acknowledgements come by before the last copies do
+        if repeat.times > _MANY and repeat.span.ns >= _WAITED_NS:
             return repeat
     return None
 
@@ -76,14 +78,28 @@ def _over(session: Session, repeat: Repeat) -> bool:
     close = session.close
     if close.how in ("fin", "rst") and close.frame is not None and close.frame < repeat.frames[0]:
         return True
-    return any(reset.sender != repeat.sender and reset.frame > repeat.frames[0] for reset in session.tcp.resets)
+    return any(
+        reset.sender != repeat.sender
+        and reset.frame > repeat.frames[0]
+        and not _of_one_that_left(session, reset, repeat)
+        for reset in session.tcp.resets
+    )
+
+
+def _of_one_that_left(session: Session, reset: Reset, repeat: Repeat) -> bool:
+    """A RST behind a FIN answers what came too late, and had not ended the repetition; not where it may answer that:
+    then the octets got through at last."""
+    close = session.close
+    behind = close.how == "fin" and close.frame is not None and reset.frame > close.frame
+    return behind and reset.answers != repeat.last_frame
 
 
 def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     sender = repeat.sender
     rejected = next((e for e in session.tcp.icmp if e.about == sender and _rejects(e, repeat)), None)
     if rejected is not None:
-        return Trouble("rejected", "high", sender, repeat, icmp=rejected)
+        # Of one side alone it is not seen what was acknowledged.
+        return Trouble("rejected", "medium" if session.coverage.one_sided else "high", sender, repeat, icmp=rejected)
     if session.coverage.one_sided:
         return None  # what the other side said is not in the capture
     if side_of(session, other_of(sender)).last_window == 0:
@@ -104,7 +120,17 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
         # Of frames that were cut short, ICMP errors are not read.
         unsure = large or session.coverage.truncated_by_snaplen
         return Trouble("silent", "medium" if unsure else "high", sender, repeat)
+    if repeat.length > _SMALL and repeat.passed_length < repeat.length and _alone(session, repeat):
+        return Trouble("too-big", "medium", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
+
+
+def _alone(session: Session, repeat: Repeat) -> bool:
+    """Nothing else of its side waits for an acknowledgement: no small segment was lost beside it, as far as is seen."""
+    if session.coverage.truncated_by_snaplen:
+        return True  # SACK blocks, which would tell of others, may be cut off
+    waiting = side_of(session, repeat.sender).unacknowledged
+    return waiting is not None and waiting <= repeat.bytes[1] - repeat.bytes[0] + 1
 
 
 def _rejects(error: IcmpReport, repeat: Repeat) -> bool:
@@ -132,7 +158,7 @@ def _unseen(session: Session) -> Trouble | None:
         size = missing.bytes[1] - missing.bytes[0] + 1
         if waiting.what == "its identification string" and missing.bytes[0] == 1 and side.largest >= size:
             return Trouble("identification", "medium", missing.sender, missing=missing, proof=missing.shown_by)
-        if size > _SMALL and side.largest <= _SMALL:
+        if size > _SMALL and side.largest < size:
             about_other = next((e for e in session.tcp.icmp if _says_too_big(e)), None)
             return Trouble(
                 "too-big", "medium", missing.sender, missing=missing, icmp=about_other, proof=missing.shown_by

@@ -13,8 +13,9 @@ How it is known
 
 When it may be wrong
     With SACK blocks for what is behind, or an ICMP error that names the MTU, it is high. From the receiver's side the
-    size of what is missing is seen, not that of its segments: medium. A device that drops by content would look the
-    same if it objected to large packets only.
+    size of what is missing is seen, not that of its segments: medium. Medium, too, where the large segment is all that
+    its side had to send: the path may have broken in this direction at the same moment. A device that drops by content
+    would look the same if it objected to large packets only.
 
 What to do
     At once, on either host: `ip link set dev eth0 mtu 1400`, or `sysctl net.ipv4.tcp_mtu_probing=1` (Linux recovers
@@ -28,7 +29,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
+from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session
 from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
@@ -92,9 +93,12 @@ def _finding(session: Session, found: Trouble) -> Finding:
             told += f" The {found.sender} did not heed it: its own firewall may have dropped it."
     if found.repeat is not None:
         what = f"{repeated(found.repeat)}, and they were never acknowledged"
-        small = (
-            f"; smaller segments of the same side did get through (frame {found.proof} says so)" if found.proof else ""
-        )
+        if found.proof:
+            small = f"; smaller segments of the same side did get through (frame {found.proof} says so)"
+        elif found.confidence == "medium":
+            small = _largest_so_far(found, found.repeat)
+        else:
+            small = ""
         evidence = tuple(sent_evidence(found.repeat))
         where = seen_from(session, found.sender)
     else:
@@ -115,7 +119,10 @@ def _finding(session: Session, found: Trouble) -> Finding:
         confidence=found.confidence,
         party="network",
         title=TITLE,
-        summary=(f"{begun(session, what)}{small}: the path {direction} swallows large packets.{told}{where}{stood}"),
+        summary=(
+            f"{begun(session, what)}{small}{' ' if small.endswith('likely') else ': '}the path {direction} swallows"
+            f" large packets.{told}{where}{stood}"
+        ),
         evidence=with_close(
             session,
             *evidence,
@@ -125,6 +132,15 @@ def _finding(session: Session, found: Trouble) -> Finding:
         expected_messages=fill(_MESSAGES, session),
         causes=_CAUSES,
         remedies=_REMEDIES,
+    )
+
+
+def _largest_so_far(found: Trouble, repeat: Repeat) -> str:
+    """The other side is still there, and only something large is on the way to it."""
+    return (
+        f". The {other_of(found.sender)} was still heard of (frame {repeat.heard}), and nothing as large had got"
+        f" through before, only segments of up to {repeat.passed_length:,} octets; one direction of the path that broke"
+        " at this moment would look the same. Most likely"
     )
 
 

@@ -8,7 +8,8 @@ What it means
 How it is known
     Three or more times the same octets, over a second or more, and no frame of the other side since. How long the
     connection had been silent before is told: where that has reached a limit that NAT and firewalls commonly have,
-    the forgotten state is named first.
+    the forgotten state is named first. Where the octets got through at last, after three seconds or more, it is told as
+    an outage that is over; a FIN right behind the acknowledgement had been waiting, so its sender had given up.
 
 When it may be wrong
     That nothing came is certain. Host or path is not: one capture does not tell. Where what is repeated is large it
@@ -26,13 +27,14 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Finding, Remedy, Session
+from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session
 from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
     begun,
     idle_mark,
     other_of,
+    recovered,
     repeated,
     seen_from,
     sent_evidence,
@@ -53,6 +55,8 @@ _ENCRYPTED = {
 def check(session: Session) -> Iterator[Finding]:
     """Fire when a side repeats itself and hears nothing at all."""
     found = trouble(session)
+    if found is None:
+        yield from _for_a_while(session)
     if found is None or found.kind != "silent" or found.repeat is None:
         return
     other = other_of(found.sender)
@@ -79,6 +83,78 @@ def check(session: Session) -> Iterator[Finding]:
         causes=_causes(found, idle=mark is not None, encrypted=session.outcome == "encrypted"),
         remedies=_REMEDIES,
     )
+
+
+def _for_a_while(session: Session) -> Iterator[Finding]:
+    """Octets that got through only after seconds: the user's terminal stood still, or a limit ran out meanwhile."""
+    late = recovered(session)
+    if late is None or late.probe or (late.length > _LARGE and late.passed and late.passed_length < late.length):
+        return  # large ones alone: path-mtu-black-hole
+    other = other_of(late.sender)
+    error = next((e for e in session.tcp.icmp if e.about == late.sender and e.refuses and not e.opening), None)
+    told = f" Meanwhile {error.reporter} said: {error.name} (frame {error.frame})." if error is not None else ""
+    left = _left_behind(session, late)
+    then = (
+        f" As soon as they were, the {late.sender} closed the connection (FIN, frame {session.close.frame}): it had"
+        " given up meanwhile."
+        if left
+        else " Then the connection went on."
+        if _went_on(session, late)
+        else ""
+    )
+    yield Finding(
+        id=ID,
+        severity="warning" if left else "info",
+        confidence="medium" if left else "high",
+        party="unknown",
+        title=_TITLE_FOR_A_WHILE,
+        summary=(
+            f"{begun(session, repeated(late))} before they were acknowledged (frame {late.acknowledged}): for that long"
+            f" they did not get through, or nothing of the {other} came back.{told}{then}"
+        ),
+        evidence=with_close(
+            session,
+            *sent_evidence(late),
+            Evidence(frame=late.acknowledged or 0, what="acknowledged at last"),
+            Evidence(frame=error.frame, what=f"ICMP error: {error.name}") if error is not None else None,
+        ),
+        expected_messages=fill(_ENCRYPTED if session.outcome == "encrypted" else _BEFORE, session) if left else {},
+        causes=_CAUSES_FOR_A_WHILE,
+        remedies=_REMEDIES_FOR_A_WHILE,
+    )
+
+
+def _went_on(session: Session, late: Repeat) -> bool:
+    """Somebody said something new behind it."""
+    last = max(session.tcp.client.last_data_frame or 0, session.tcp.server.last_data_frame or 0)
+    return late.acknowledged is not None and last > late.acknowledged
+
+
+def _left_behind(session: Session, late: Repeat) -> bool:
+    """The FIN stood behind what did not get through, and left as soon as that had: its sender had closed before."""
+    close = session.close
+    if close.how != "fin" or close.by != late.sender or close.frame is None or late.acknowledged is None:
+        return False
+    between = (row for row in session.timeline if row.frame is not None and late.acknowledged < row.frame < close.frame)
+    return close.frame > late.acknowledged and close.frame - late.acknowledged <= _NEXT and not any(between)
+
+
+_LARGE = 512
+_NEXT = 2
+"""Frames: the acknowledgement, perhaps one of another connection, the FIN."""
+_TITLE_FOR_A_WHILE = "Octets got through only after seconds of repeating"
+_CAUSES_FOR_A_WHILE = (
+    "a link or a route was down for that time (a failover, WLAN, a VPN that reconnected)",
+    "loss on the path, as of an overloaded line",
+    "the other host stood still (suspended, migrated to another machine)",
+)
+_REMEDIES_FOR_A_WHILE = (
+    Remedy(
+        side="network",
+        action="look at what happened on the path at this second; see where segments are lost",
+        command="traceroute -T -p PORT HOST; ping -c 20 HOST",
+    ),
+)
 
 
 def _causes(found: Trouble, *, idle: bool, encrypted: bool) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ What it means
 How it is known
     Its TTL is not that of the other frames of this address; its IP identification does not continue the count of this
     host; its sequence number is one that this side had not come to; or the side went on sending data after it. A host
-    that has sent a RST does not do that.
+    that has sent a RST does not do that. Captured on a router (`-i any`), what goes through is there twice, and a RST
+    that the router made itself only once.
 
 When it may be wrong
     With data behind it, or with two of these signs in the header, it is high. One sign alone is medium: some hosts

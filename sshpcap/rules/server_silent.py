@@ -26,7 +26,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Finding, Remedy, Session
+from sshpcap.model import Finding, Message, Remedy, Session
 from sshpcap.rules.base import (
     Rule,
     duration,
@@ -57,7 +57,10 @@ _MESSAGES = {
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the server's identification string did not come although it had the client's."""
     waiting = session.awaited
-    if waiting is None or waiting.waited.ns < _WAIT_NS or not server_said_nothing(session):
+    if waiting is None or waiting.waited.ns < _WAIT_NS:
+        return
+    late = None if server_said_nothing(session) else _too_late(session)
+    if late is None and not server_said_nothing(session):
         return
     if session.outcome not in ("failed", "stalled") or session.coverage.midstream:
         return
@@ -70,6 +73,7 @@ def check(session: Session) -> Iterator[Finding]:
     if session.tcp.client.retransmissions >= _REPEATED:
         return  # it may have reached the server late
     patience = f"; {how_it_ended(session)}"
+    after = f" Its identification string came when the client had left (frame {late.frame})." if late else ""
     yield Finding(
         id=ID,
         severity="error",
@@ -80,6 +84,7 @@ def check(session: Session) -> Iterator[Finding]:
             f"The server accepted the connection and acknowledged the client's identification string (frame"
             f" {greeting.frame}), but sent nothing itself for {duration(waiting.waited.ns)}{patience}. The"
             " acknowledgements come from its kernel; its program is stuck, or what stands in front has no backend."
+            f"{after}"
         ),
         evidence=with_close(session, shown(greeting, "the client's identification string, acknowledged")),
         expected_messages=fill(_MESSAGES, session),
@@ -119,6 +124,17 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="capture", action="capture on the server at the same time: it tells silence from loss"),
         ),
     )
+
+
+def _too_late(session: Session) -> Message | None:
+    """The server's identification string, if all that it said came behind the client's close."""
+    close, side = session.close, session.tcp.server
+    said = [message for message in session.messages if message.sender == "server"]
+    if close.by != "client" or close.frame is None or not said or said[0].kind != "identification":
+        return None
+    if side.undelivered or session.coverage.gaps or session.coverage.one_sided or session.coverage.late_side:
+        return None
+    return said[0] if said[0].frame > close.frame else None
 
 
 RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES, instead_of=("stalled",))

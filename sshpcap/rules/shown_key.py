@@ -3,7 +3,15 @@
 from typing import Final, NamedTuple
 
 from sshpcap.model import Confidence, Evidence, Finding, HostKey, Message, Remedy, Session
-from sshpcap.rules.base import duration, first, gave_up, how_it_ended, lost_to_the_capture, with_close
+from sshpcap.rules.base import (
+    duration,
+    first,
+    gave_up,
+    how_it_ended,
+    key_undelivered,
+    lost_to_the_capture,
+    with_close,
+)
 
 AUTOMATIC_NS: Final = 500_000_000
 HUMAN_NS: Final = 1_000_000_000
@@ -38,6 +46,8 @@ def refused_key(session: Session) -> Refused | None:
     if key.known_hosts is not None and key.known_hosts.status != "match":
         return None  # The user's own files tell why: host-key-changed and its kind.
     if first(session, "client", "SSH_MSG_NEWKEYS") or session.outcome != "failed" or lost_to_the_capture(session):
+        return None
+    if key_undelivered(session):
         return None
     ended = close.disconnect.frame if close.disconnect else close.frame
     if ended is not None and ended < key.frame:

@@ -7,7 +7,8 @@ What it means
     wait there has another cause (TCP wrappers, xinetd, a proxy).
 
 How it is known
-    From times: the first answer behind the one as long as SSH_MSG_SERVICE_ACCEPT came 4.8 s or more after its request.
+    From times: the first answer behind the one as long as SSH_MSG_SERVICE_ACCEPT came 4.8 s or more after its request,
+    the round trip of the path taken off.
 
 When it may be wrong
     The pause is in the capture. Its reason is not: a slow directory service, PAM, or a busy server delay the same
@@ -30,13 +31,17 @@ ID = "slow-authentication"
 TITLE = "The server took long to answer the first request of the login"
 
 _SLOW_NS = 4_800_000_000
+_QUICK_NS = 2_000_000_000
 
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire on a late first answer, whatever it was."""
     login = session.authentication
     first = login.exchanges[0] if login is not None and login.exchanges else None
-    if first is None or first.delay is None or first.answer_frame is None or first.delay.ns < _SLOW_NS:
+    if first is None or first.delay is None or first.answer_frame is None:
+        return
+    path = session.tcp.rtt.ns if session.tcp.rtt is not None else 0
+    if first.delay.ns - path < _SLOW_NS:
         return
     repeated = session.tcp.client.retransmissions > 0
     yield Finding(
@@ -46,9 +51,9 @@ def check(session: Session) -> Iterator[Finding]:
         party="server",
         title=TITLE,
         summary=(
-            f"The handshake completed at once; the server answered the first request of the login (frame {first.frame})"
-            f" only after {duration(first.delay.ns)} (frame {first.answer_frame}). Name resolution on the server is the"
-            " usual reason."
+            f"The handshake completed{_at_once(session)}; the server answered the first request of the login (frame"
+            f" {first.frame}) only after {duration(first.delay.ns)} (frame {first.answer_frame}). Name resolution on"
+            " the server is the usual reason."
             + (" Frames of the client were sent again, so that loss may have part in it." if repeated else "")
         ),
         evidence=(
@@ -70,6 +75,13 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="server", action="name a resolver that answers", command="cat /etc/resolv.conf"),
         ),
     )
+
+
+def _at_once(session: Session) -> str:
+    """Whether the steps before were quick: then it is this one that is slow, and not the path or the host."""
+    done = next((m for m in reversed(session.messages) if m.name == "SSH_MSG_NEWKEYS"), None)
+    quick = done is not None and not session.coverage.midstream and done.time.ns - session.start.ns < _QUICK_NS
+    return " at once" if quick else ""
 
 
 RULE = Rule(ID, TITLE, "warning", check)

@@ -25,7 +25,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session, TcpSide
+from sshpcap.model import Evidence, Finding, Message, Remedy, Repeat, Session, TcpSide
 from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.path import handshake_open, trouble
 from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
@@ -52,7 +52,10 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if gave_up and session.close.by == "server" and not stuck:
         return  # login-grace-time
-    if session.client.unreadable or session.server.unreadable:
+    if any(
+        party.unreadable and not side.undelivered
+        for party, side in ((session.client, session.tcp.client), (session.server, session.tcp.server))
+    ):
         return
     if trouble(session) is not None or handshake_open(session) is not None:
         return  # told more precisely by a finding of its own
@@ -61,12 +64,19 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if lost_to_the_capture(session) or party == "unknown" else "high",
+        confidence=(
+            "medium"
+            if lost_to_the_capture(session)
+            or party == "unknown"
+            or _unexplained(session, other)
+            or (not stuck and _held_back(session))
+            else "high"
+        ),
         party=party,
         title=TITLE,
         summary=(
             f"After frame {waiting.since_frame} nothing brought the handshake forward for"
-            f" {duration(waiting.waited.ns)}: {stuck or _missing(session) + '.' + (_lost(session) or _arrived(other))}"
+            f" {duration(waiting.waited.ns)}: {stuck or _silence(session, other)}"
             f" In the end {how_it_ended(session)}{_limit(session)}."
         ),
         evidence=with_close(
@@ -121,6 +131,11 @@ _PRECISE = 0.06
 """Seconds: ssh sets a timer, and needs some milliseconds to leave."""
 
 
+def _silence(session: Session, waiting_side: TcpSide | None) -> str:
+    """What did not come, and what TCP tells of it."""
+    return f"{_missing(session)}.{_lost(session) or _arrived(waiting_side)}{_held_back(session)}"
+
+
 def _missing(session: Session) -> str:
     waiting = session.awaited
     if waiting is None or waiting.party == "unknown":
@@ -145,21 +160,53 @@ def _arrived(waiting_side: TcpSide | None) -> str:
             f" {waiting_side.retransmissions} times and never acknowledged: they, or the acknowledgements, did not get"
             " through."
         )
-    return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
+    return (
+        f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged, nor sent again, as TCP"
+        " does within a second or two: frames are probably missing in this capture."
+    )
+
+
+def _held_back(session: Session) -> str:
+    """Whoever has to send waits for an acknowledgement itself: TCP sends nothing small before (RFC 9293 §3.7.4)."""
+    party = session.awaited.party if session.awaited else "unknown"
+    side = {"client": session.tcp.client, "server": session.tcp.server}.get(party)
+    if side is None or not side.unacknowledged:
+        return ""
+    return (
+        f" {side.unacknowledged:,} octets that the {party} itself had sent were not acknowledged: its TCP may hold back"
+        " what comes next until they are."
+    )
+
+
+def _unexplained(session: Session, waiting_side: TcpSide | None) -> bool:
+    """Neither acknowledged nor sent again in all that time: the acknowledgements came, and were not captured."""
+    waited = session.awaited.waited.ns if session.awaited else 0
+    if waiting_side is None or not waiting_side.unacknowledged or waited < WAIT_NS:
+        return False
+    return waiting_side.retransmissions < _REPEATED
 
 
 def _stuck(session: Session) -> str | None:
     """The first message that was sent again and again and never acknowledged: it did not get through."""
     for message in session.messages:
-        side = session.tcp.client if message.sender == "client" else session.tcp.server
-        if message.acknowledged is False and side.retransmissions >= _REPEATED and side.unacknowledged:
+        if message.acknowledged is not False:
+            continue
+        again = next((r for r in session.tcp.repeats if _repeats_of(r, message) and r.times > _REPEATED), None)
+        if again is not None:
             frames = ", ".join(map(str, message.frames))
             return (
                 f"octets of the {message.sender}'s {message.name} (frame{'s' if len(message.frames) > 1 else ''}"
-                f" {frames}) were sent {side.retransmissions} times more and never acknowledged: they, or the"
+                f" {frames}) were sent {again.times - 1} times more and never acknowledged: they, or the"
                 " acknowledgements, do not get through."
             )
     return None
+
+
+def _repeats_of(repeat: Repeat, message: Message) -> bool:
+    """Octets of this message were sent again, and never acknowledged."""
+    if repeat.sender != message.sender or repeat.acknowledged is not None or repeat.probe:
+        return False
+    return repeat.bytes[0] <= message.bytes[1] and message.bytes[0] <= repeat.bytes[1]
 
 
 def _lost(session: Session) -> str:

@@ -86,7 +86,9 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: T
     answers = [event for event in recorder.resets if event.direction != first.direction]
     if answers:
         return _refused(recorder, (first, answers[0]), names, ttls)
-    error = next(filter(refuses, recorder.icmp), None)
+    # One that quotes the other side's SYN-ACK, though that was not captured, tells the other side.
+    told_to = recorder.endpoints[first.direction]
+    error = next((error for error in recorder.icmp if refuses(error) and error.source == told_to), None)
     if error is not None:
         server = recorder.endpoints[1 - first.direction].address
         by: By = _index(1 - first.direction) if error.reporter == server else "network"
@@ -120,6 +122,13 @@ def _refused(recorder: Recorder, pair: tuple[Event, Event], names: Names, ttls: 
     sure: Confidence = "medium"
     if not known:
         why = "A host does so when nothing listens on the port; a firewall can send the same in its name."
+    elif answer.ttl in known and len(known) > 1 and answer.frame not in recorder.copies:
+        seen = " or ".join(map(str, known))
+        why = (
+            f"It has TTL {answer.ttl}, and the {server}'s frames have {seen} in other connections of this capture, by"
+            " the place where they passed. A host does so when nothing listens on the port; a firewall can send the"
+            " same in its name, also the one on which this was captured."
+        )
     elif answer.ttl in known:
         sure = "high"
         why = f"It has TTL {answer.ttl}, as the {server}'s frames have in other connections of this capture."
@@ -165,7 +174,8 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
             " among them."
         )
     silent = recorder.directions[1 - event.direction]
-    if not silent.anchored and not silent.data_bytes and answer is None:
+    # What it still sends is all older than its end, as of one that had closed.
+    if not silent.anchored and answer is None and all(seen.again for seen in silent.tail):
         confidence = "medium"
         reasoning.append(f"The {other} may have closed before the capture began.")
     if not ttl_fits(recorder, event):

@@ -16,6 +16,9 @@ from sshpcap.tcp.recorder import Recorder
 AFTER_NS: Final = 1_000_000
 """Data this long behind a RST of the same side is not reordering in the capture."""
 _COUNTED: Final = 3
+_NEARLY_ALL: Final = 0.9
+_SOON_NS: Final = 5_000_000
+"""A router passes a segment on within this."""
 _STEP: Final = 64
 """A host that counts its packets has not sent more than so many between two frames of a connection …"""
 _JUMP: Final = 2048
@@ -51,11 +54,13 @@ def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examine
         form = "refused"
     goes_on = tuple(_goes_on(recorder, event, names))
     header = (*_ttl(recorder, event, names), *_number(recorder, event, names))
+    once = tuple(_once(recorder, event, names))
     stamps = tuple(_stamps(recorder, event, names)) if form == "abort" else ()
     # A number beyond all that was sent may stand behind frames that the capture missed, and RFC 7323 §3.2 leaves it
     # open whether a RST has a timestamp: these are told, and decide nothing by themselves.
-    against = (*goes_on, *header, *stamps, *_place(recorder, event))
-    foreign, sure = bool(goes_on or header), bool(goes_on) or len(header + stamps) > 1
+    against = (*goes_on, *header, *once, *stamps, *_place(recorder, event))
+    # Seen once only, its TTL is that of the one place where it was seen: no second sign.
+    foreign, sure = bool(goes_on or header or once), bool(goes_on) or len(header + stamps) > 1
     sure = foreign and sure
     return Examined(event, form, against, effective(recorder, event), foreign, sure, *_trigger(recorder, event))
 
@@ -104,9 +109,27 @@ def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterat
 
 
 def ttl_fits(recorder: Recorder, event: Event) -> bool:
-    """Whether another frame of the same side came with this TTL; True where there is none to compare with."""
+    """Whether another frame of the same side came with this TTL; True where there is none to compare with.
+
+    On a router that translates addresses a frame is seen with the TTL before or behind it, a RST that it does not
+    translate with both.
+    """
     seen = {e.ttl for e in recorder.events if e.direction == event.direction and e is not event and not e.flags & RST}
-    return not seen or event.ttl in seen
+    if not seen:
+        return True
+    seen |= recorder.directions[event.direction].copied_ttls
+    return event.ttl in seen or any(ttl in seen for ttl in _copies(recorder, event))
+
+
+def _copies(recorder: Recorder, event: Event) -> list[int]:
+    """TTLs of the same RST captured a second time; one without identification and timestamp is not left out as such
+    where it comes later than at once."""
+    later = [
+        e.ttl
+        for e in recorder.resets
+        if e[2:6] == event[2:6] and e is not event and abs(e.time - event.time) < _SOON_NS
+    ]
+    return [recorder.copies[event.frame], *later] if event.frame in recorder.copies else list(later)
 
 
 def ttl_sentence(recorder: Recorder, event: Event, names: tuple[str, str]) -> str:
@@ -122,6 +145,18 @@ def ttl_sentence(recorder: Recorder, event: Event, names: tuple[str, str]) -> st
 def _ttl(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
     if not ttl_fits(recorder, event):
         yield ttl_sentence(recorder, event, names)
+
+
+def _once(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
+    """On a router (`-i any`), or with two ports of a switch, whatever goes through is captured twice."""
+    side = recorder.directions[event.direction]
+    others = side.frames - sum(e.direction == event.direction for e in recorder.resets)
+    if others < _COUNTED or not others * _NEARLY_ALL <= side.copied <= others or _copies(recorder, event):
+        return
+    yield (
+        f"{side.copied:,} of {others:,} other frames of the {names[event.direction]} were captured twice, coming in and"
+        f" going out; frame {event.frame} only once: it was made, or stopped, at the capture point."
+    )
 
 
 def _number(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:

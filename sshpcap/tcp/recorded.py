@@ -116,6 +116,10 @@ class Direction:
     tail: list[LastData] = field(default_factory=list)
     """The last segments with data, whether quiet or not; keep-alives are left out."""
     fin: Event | None = None
+    copied: int = 0
+    """Of its frames those that were captured a second time; RSTs are not counted."""
+    copied_ttls: set[int] = field(default_factory=set)
+    """TTLs of those second ones: on a router another than that of the first."""
     recent: list[Event] = field(default_factory=list)
     """The last `RECENT` segments, to know a frame that was captured twice."""
     checksums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])

@@ -58,6 +58,8 @@ class Recorder:
         """Tunnels that its segments came through."""
         self.duplicates = 0
         """Frames that are the same segment again: captured at two places (SPAN, bridge, `-i any`), not sent twice."""
+        self.copies: dict[int, int] = {}
+        """RSTs that were captured twice, by frame: the TTL of the other copy."""
         self.superseded_by: int | None = None
         """Frame with which the same endpoints began a new connection, without a captured end of this one."""
         self.quiet = False
@@ -110,8 +112,15 @@ class Recorder:
                 ahead_frame=segment.frame, ahead_time=segment.time, data_frames=int(data), largest=segment.length,
             ))  # fmt: skip
             return
-        if self._captured_twice(segment, mine):
+        copy_of = self._captured_twice(segment, mine)
+        if copy_of is not None:
             self.duplicates += 1
+            if not copy_of.flags & RST:
+                mine.copied += 1
+                if len(mine.copied_ttls) < limits.MAX_TTLS:
+                    mine.copied_ttls.add(segment.ttl)
+            elif len(self.copies) < limits.MAX_EVENTS:
+                self.copies[copy_of.frame] = segment.ttl
             return
         before = self.last_time
         notes = self._count(segment, mine, other)
@@ -175,9 +184,9 @@ class Recorder:
         return True
 
     @staticmethod
-    def _captured_twice(segment: Segment, mine: Direction) -> bool:
-        """The same segment once more, not a retransmission: that has another IP identification (RFC 6864 §4.1) or comes
-        later.
+    def _captured_twice(segment: Segment, mine: Direction) -> Event | None:
+        """The earlier one, if this is the same segment once more and no retransmission: that has another IP
+        identification (RFC 6864 §4.1) or comes later.
 
         Where the identification says nothing (IPv6, or 0 with DF), only what follows within a millisecond with the same
         TCP timestamp, or within a tenth of that without one, is taken for the same segment.
@@ -190,8 +199,8 @@ class Recorder:
                 continue
             apart = _TWICE_NS if ip_id > 0 else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
             if abs(now - known.time) <= apart:
-                return True
-        return False
+                return known
+        return None
 
     def skim(self, direction: int, skim: "Skim") -> None:
         """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""

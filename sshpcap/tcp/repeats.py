@@ -80,10 +80,12 @@ def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Eve
     end = max(recorder.offset(direction, e.seq) + e.length for e in carriers if e.length == largest)
     acknowledged = _acknowledged(recorder, direction, start, first.frame)
     after = 0
-    if acknowledged is not None:
+    if acknowledged is not None and _uncaptured(recorder, direction, last.frame) is None:
         after = sum(event.time > acknowledged.time + _LATE_NS for event in carriers)
     if len(carriers) < MANY and acknowledged is not None:
         return None
+    if acknowledged is None and _uncaptured(recorder, 1 - direction, last.frame) is not None:
+        return None  # the other side's segments are no longer captured, so neither are its acknowledgements
     passed, passed_length = _passed(recorder, direction, start)
     return Repeated(
         direction=direction,
@@ -142,13 +144,27 @@ def _passed(recorder: Recorder, direction: int, start: int) -> tuple[int | None,
 
 
 def _heard(recorder: Recorder, direction: int, first: int) -> int | None:
-    """The last frame of the other side since the first time."""
+    """The last frame of the other side since the first time, or one that acknowledges something of it that was not
+    captured."""
     frames = [
         event.frame
         for event in recorder.events
         if event.direction != direction and event.frame > first and not event.flags & RST
     ]
-    return frames[-1] if frames else None
+    return frames[-1] if frames else _uncaptured(recorder, 1 - direction, first)
+
+
+def _uncaptured(recorder: Recorder, direction: int, behind: int) -> int | None:
+    """The last frame behind `behind` that acknowledges octets of a direction that are not in the capture."""
+    side = recorder.directions[direction]
+    if side.origin is None or not side.frames:
+        return None
+    for event in reversed(recorder.events):
+        if event.frame <= behind or event.direction == direction or event.flags & (ACK | RST) != ACK:
+            continue
+        if recorder.offset(direction, event.ack) > side.sent + 1:  # one more may be a FIN
+            return event.frame
+    return None
 
 
 def _idle(recorder: Recorder, first: Event) -> int | None:

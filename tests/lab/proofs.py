@@ -262,6 +262,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -o KexAlgorithms=curve25519-sha256,ecdh-sha2-nistp256 HOST": "test_a_path_that_loses_large_packets",
     },
     "peer_vanished": {
+        "traceroute -T -p PORT HOST; ping -c 20 HOST": LOOK,
         "ClientAliveInterval 60": IDLE,
         "ServerAliveInterval 60": IDLE,
         "uptime; fail2ban-client status sshd; nft list ruleset": LOOK,
@@ -329,6 +330,8 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "time getent hosts {}; time getent passwd USER": LOOK,
     },
     "slow_handshake": {
+        "nft list ruleset; ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops": LOOK,
+        "traceroute -T -p PORT HOST; ping -c 20 HOST": LOOK,
         "ssh -vvv HOST": LOOK,
         "time getent hosts CLIENT_ADDRESS; sshd -T | grep -i usedns; cat /etc/hosts.allow /etc/hosts.deny": LOOK,
         "uptime; vmstat 1 5": LOOK,

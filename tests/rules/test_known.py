@@ -200,3 +200,31 @@ def test_an_exported_registry_file(folder: Path, tmp_path: Path, encoding: str) 
         (session,) = json.loads(run(["--format", "json", *words, str(capture)])[0])["sessions"]
         statuses.append(session["host_key"]["known_hosts"]["status"])
     assert statuses == ["match", "changed"]
+
+
+def test_nobody_went_on_where_the_capture_ends_at_the_key(folder: Path) -> None:
+    """The client's consent is SSH_MSG_NEWKEYS; without it nothing is known, or that the key never arrived."""
+    files = KnownHosts(read_known_hosts(f"203.0.113.7 {public(folder, 'two')}", "known_hosts"), None)
+    analyzer = Analyzer(known_hosts=files)
+    analyzer.feed(with_key(folder, "one").block())
+    (session,) = analyzer.finish().sessions
+    summary = finding(session, "host-key-changed").summary
+    assert "what the client made of it is not in the capture" in summary
+    assert "went on" not in summary
+
+
+def test_a_changed_key_that_never_arrived_was_not_refused(folder: Path) -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    before = flow.server.isn + flow.server.next
+    flow.server.sends(packet(ecdh_reply(shown(folder, "one").blob, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.wait(8)
+    flow.client.fin(ack=before)
+    files = KnownHosts(read_known_hosts(f"203.0.113.7 {public(folder, 'two')}", "known_hosts"), None)
+    analyzer = Analyzer(known_hosts=files)
+    analyzer.feed(flow.block())
+    (session,) = analyzer.finish().sessions
+    found = finding(session, "host-key-changed")
+    assert found.severity == "warning"
+    assert "never reached the client" in found.summary

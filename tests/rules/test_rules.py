@@ -274,3 +274,25 @@ def test_midstream_ssh_on_port_22_is_not_judged() -> None:
     session = session_of(flow)
     assert session.outcome == "incomplete"
     assert [f.id for f in session.findings] == ["incomplete-capture"]
+
+
+def test_without_the_server_s_first_frames_it_is_not_said_that_it_said_nothing() -> None:
+    """Recorded and thinned out: SYN-ACK and the server's text were lost to the capture, its FIN was not."""
+    flow = Flow()
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.drop()
+    flow.client.acks()
+    flow.drop()
+    flow.server.sends(b"Exceeded MaxStartups\r\n")
+    flow.drop()
+    flow.server.fin()
+    assert "server-closed-before-identification" not in findings_of(flow)
+
+
+def test_a_wait_for_either_side_is_told_as_one() -> None:
+    flow = greeted()
+    flow.wait(120)
+    summary = session_of(closed(flow, by="server")).verdict.summary
+    assert "The client had to send SSH_MSG_KEXINIT of either side" not in summary
+    assert "SSH_MSG_KEXINIT of either side did not come for 2 min 0 s" in summary

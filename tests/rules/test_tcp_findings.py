@@ -4,11 +4,13 @@ import struct
 
 import pytest
 
+from sshpcap.analyzer import Analyzer
 from sshpcap.frames import ACK, RST
 from sshpcap.model import Finding, Session
-from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
+from tests.support.frames import ICMP, ethernet, icmp, ipv4
+from tests.support.sessions import closed, findings_of, greeted, proposed, session_of, told
 from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
-from tests.support.wireflow import Flow, Side
+from tests.support.wireflow import Flow, Side, block_of, encode
 
 BACK_OFF = (0.2, 0.4, 0.8, 1.6, 3.2)
 HOST_KEY = string("ssh-ed25519") + string(bytes(32))
@@ -45,7 +47,7 @@ def the(session: Session, name: str) -> Finding:
     return finding
 
 
-# --- path MTU --------------------------------------------------------------------------------------------------------
+# --- path MTU ---------------------------------------------------------------------------------------------------------
 
 
 def long_proposal() -> bytes:
@@ -210,7 +212,9 @@ def test_what_arrives_in_the_end_is_no_loss() -> None:
     flow.client.sends(octets)
     again(flow, flow.client, octets)
     flow.server.acks()
-    assert findings_of(closed(flow)) == []
+    flow.server.sends(bytes(60))
+    flow.client.acks()
+    assert told(session_of(closed(flow))) == []
 
 
 def test_repetitions_behind_a_close_explain_nothing() -> None:
@@ -223,7 +227,7 @@ def test_repetitions_behind_a_close_explain_nothing() -> None:
     assert findings_of(flow) == []
 
 
-# --- RST -------------------------------------------------------------------------------------------------------------
+# --- RST --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_host_that_does_not_know_the_connection() -> None:
@@ -280,7 +284,7 @@ def test_a_foreign_reset_without_effect_is_information() -> None:
     assert found.severity == "info"
 
 
-# --- the opening -----------------------------------------------------------------------------------------------------
+# --- the opening ------------------------------------------------------------------------------------------------------
 
 
 def test_a_syn_ack_that_nobody_takes() -> None:
@@ -489,7 +493,7 @@ def test_a_client_that_is_gone_answers_with_reset() -> None:
     assert "half-closed" not in findings_of(half_closed(False))
 
 
-# --- refusals and the rest of the capture ----------------------------------------------------------------------------
+# --- refusals and the rest of the capture -----------------------------------------------------------------------------
 
 
 def refused(ttl: int) -> Flow:
@@ -518,7 +522,7 @@ def test_a_refusal_alone_leaves_open_who_refused() -> None:
     assert session.findings[0].confidence == "high", "that it was refused is certain"
 
 
-# --- a worse capture -------------------------------------------------------------------------------------------------
+# --- a worse capture --------------------------------------------------------------------------------------------------
 
 
 def test_a_scan_whose_syn_was_not_captured_is_less_sure() -> None:
@@ -539,3 +543,433 @@ def test_one_side_alone_proves_no_silence_of_the_other() -> None:
     flow.client.sends(line)
     again(flow, flow.client, line)
     assert "peer-vanished" not in findings_of(flow)
+
+
+# --- what never reached the client is not answered by it --------------------------------------------------------------
+
+
+def key_lost_on_the_way() -> Flow:
+    """Seen at the server: its key exchange reply is sent again and again and never acknowledged; then the client, which
+    has heard nothing, gives up."""
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(1039), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply)
+    again(flow, flow.server, reply)
+    flow.client.fin(ack=known)
+    return flow
+
+
+def test_a_key_that_never_arrived_is_not_refused() -> None:
+    found = findings_of(key_lost_on_the_way())
+    assert "host-key-not-accepted" not in found
+    assert found[0] in ("path-mtu-black-hole", "dropped-midflow")
+
+
+def test_a_key_that_was_refused_at_once_with_a_reset_need_not_be_acknowledged() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.rst(ack=known)
+    assert "host-key-not-accepted" in findings_of(flow)
+
+
+# --- large segments of the server, as client, server and the middle see them ------------------------------------------
+
+
+def proposal_lost_on_the_way(*, ttl: tuple[int, int] = (64, 57)) -> Flow:
+    """The server's proposal, larger than all that it has sent, is repeated; the client is there, and gives up."""
+    flow = greeted(Flow(ttl=ttl))
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    octets = long_proposal()[:1200]
+    flow.server.sends(octets)
+    again(flow, flow.server, octets)
+    flow.client.fin(ack=known)
+    return flow
+
+
+def test_a_large_segment_that_is_all_there_is_to_lose() -> None:
+    session = session_of(proposal_lost_on_the_way())
+    found = the(session, "path-mtu-black-hole")
+    assert (found.confidence, found.party) == ("medium", "network")
+    assert "would look the same" in found.summary
+    assert "dropped-midflow" not in [one.id for one in session.findings]
+
+
+def test_with_a_small_one_lost_beside_it_the_direction_is_dead() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    octets, start = long_proposal(), flow.server.next - 1
+    flow.server.sends(octets[:1200])
+    flow.server.sends(octets[1200:1300])
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.server.sends(octets[:1200], at=start)
+    flow.client.fin(ack=known)
+    session = session_of(flow)
+    found = the(session, "dropped-midflow")
+    # Captured at the client: whether its segments reach the server is not known.
+    assert "while the way back works" not in found.summary
+    assert "Whether what the client sends reaches the server is not in this capture." in found.summary
+
+
+def test_near_the_side_that_repeats_the_way_back_is_seen_to_work() -> None:
+    flow = greeted(Flow(ttl=(57, 64)))
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(bytes(100))
+    again(flow, flow.server, bytes(100))
+    flow.client.fin(ack=known)
+    assert "while the way back works" in the(session_of(flow), "dropped-midflow").summary
+
+
+def test_a_reset_behind_the_close_of_its_own_side_had_not_ended_the_repetition() -> None:
+    flow = proposal_lost_on_the_way()
+    flow.server.fin()
+    flow.client.rst(flags=RST, window=0)
+    assert "path-mtu-black-hole" in findings_of(flow)
+
+
+def test_a_hole_larger_than_all_that_came() -> None:
+    """Seen at the client: the proposal came, the first segment of the reply did not, its small end did."""
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(2000), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply[:1448])
+    flow.drop()
+    flow.server.sends(reply[1448:1600])
+    flow.client.acks(ack=known)
+    flow.wait(8)
+    flow.client.fin(ack=known)
+    found = the(session_of(flow), "path-mtu-black-hole")
+    assert (found.confidence, found.party) == ("medium", "network")
+
+
+def test_a_small_hole_that_is_never_filled_is_no_decision_of_the_client() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    reply = packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys())
+    flow.server.sends(reply[:100])
+    flow.drop()
+    flow.server.sends(reply[100:])
+    flow.client.acks(ack=known)
+    flow.wait(8)
+    flow.client.fin(ack=known)
+    session = session_of(flow)
+    assert session.verdict.cause == "stalled"
+    assert "lost, or held back" in session.verdict.summary
+
+
+# --- what is slow: a program, the path, or TCP's opening --------------------------------------------------------------
+
+
+def test_seconds_of_the_path_are_nobody_s_own() -> None:
+    """A round trip of 6 s, SYN and SYN-ACK therefore repeated; every answer takes that long, also TCP's."""
+    flow = Flow()
+    flow.client.syn()
+    for _ in range(3):
+        flow.wait(2)
+        flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    flow.client.sends(line)
+    flow.wait(6)
+    flow.server.acks()
+    flow.server.sends(line)
+    flow.client.acks()
+    flow.client.sends(proposal)
+    flow.wait(6)
+    flow.server.sends(proposal)
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.party, found.confidence) == ("network", "high")
+    assert "that is the path, not a program" in found.summary
+    assert "took that time itself" not in found.summary
+
+
+def test_a_program_that_is_slow_on_a_slow_path_is_still_named() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1.5)
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.wait(1.5)
+    flow.server.acks()
+    flow.wait(8)
+    flow.server.sends(identification())
+    flow.client.acks()
+    assert the(session_of(flow), "slow-handshake").party == "server"
+
+
+def test_behind_a_repeated_opening_a_wait_may_be_tcp_s() -> None:
+    """Recorded with 60 % loss: the client's next step was held back for 20 s by a lost acknowledgement (Nagle), and by
+    a retransmission timer that the repeated SYN had made long."""
+    flow = Flow(ttl=(64, 57))
+    for _ in range(4):
+        flow.client.syn()
+        flow.wait(1)
+    flow.server.syn_ack()
+    flow.client.acks()
+    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    flow.client.sends(line)
+    flow.server.acks()
+    flow.server.sends(line + proposal)
+    flow.client.acks()
+    flow.client.sends(proposal)  # its acknowledgement is lost
+    flow.wait(20)
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.party, found.confidence) == ("network", "medium")
+    assert "so the client took that time itself" not in found.summary
+
+
+def test_an_opening_that_took_seconds_is_told() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.wait(2)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert (found.severity, found.party) == ("info", "network")
+    assert "the client asked 3 times (frames 1, 2, 3) and was answered once (frame 4)" in found.summary
+
+
+def test_a_late_copy_that_was_answered_with_a_reset_had_arrived() -> None:
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    known = flow.server.isn + flow.server.next
+    flow.server.sends(bytes(100))
+    again(flow, flow.server, bytes(100))
+    flow.client.fin(ack=known)
+    flow.server.sends(bytes(100), at=flow.server.next - 101)
+    flow.client.rst(flags=RST, window=0)
+    assert "dropped-midflow" not in findings_of(flow)
+
+
+# --- outages that are over -------------------------------------------------------------------------------------------
+
+
+def outage(flow: Flow) -> Flow:
+    """The client's last octets get through after 6 s of repeating."""
+    flow.client.sends(bytes(52))
+    again(flow, flow.client, bytes(52))
+    flow.server.acks()
+    return flow
+
+
+def test_an_outage_after_which_it_goes_on() -> None:
+    flow = outage(encrypted())
+    flow.server.sends(bytes(60))
+    flow.client.acks()
+    flow.client.sends(bytes(60))
+    flow.client.fin()
+    found = the(session_of(flow), "peer-vanished")
+    assert (found.severity, found.party) == ("info", "unknown")
+    assert "the connection went on" in found.summary
+
+
+def test_where_nothing_follows_nothing_is_said_to_go_on() -> None:
+    found = the(session_of(outage(encrypted())), "peer-vanished")
+    assert found.severity == "info"
+    assert "went on" not in found.summary
+
+
+def test_who_had_given_up_in_the_outage_closes_as_soon_as_it_is_over() -> None:
+    """Recorded: ssh had said "Timeout, server not responding"; its FIN waited behind what did not get through."""
+    flow = outage(encrypted())
+    flow.client.fin(bytes(104))
+    flow.server.acks()
+    session = session_of(flow)
+    found = the(session, "peer-vanished")
+    assert (found.severity, found.confidence) == ("warning", "medium")
+    assert "had given up meanwhile" in found.summary
+    assert session.verdict.cause == "peer-vanished"
+
+
+def test_acknowledgements_that_come_by_before_the_copies_are_no_outage() -> None:
+    """On a slow line, far from the sender: the copies stand in a queue, and what they repeat has long arrived."""
+    flow = encrypted()
+    flow.server.sends(bytes(100))
+    flow.client.acks()
+    again(flow, flow.server, bytes(100), (3, 3, 3))
+    flow.client.sends(bytes(50))
+    flow.server.sends(bytes(50))
+    flow.server.fin()
+    assert "got through only after" not in " ".join(one.title for one in session_of(flow).findings)
+
+
+# --- answers that come too late, and captures that lose a side on the way ---------------------------------------------
+
+
+def test_a_greeting_behind_the_client_s_close_was_not_heard() -> None:
+    """Recorded: sshd was stopped, ssh left at its ConnectTimeout, and sshd greeted when it had gone on."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.server.acks()
+    flow.wait(5)
+    flow.client.fin()
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    found = the(session, "server-silent")
+    assert (session.verdict.cause, found.party) == ("server-silent", "server")
+    assert "came when the client had left (frame 7)" in found.summary
+    assert session.awaited is not None
+    assert (session.awaited.party, session.awaited.what) == ("server", "its identification string")
+
+
+def test_a_reply_behind_the_client_s_close_was_not_heard() -> None:
+    flow = proposed()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    flow.wait(9)
+    flow.client.fin()
+    flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    assert session.verdict.cause == "stalled"
+    assert "the key exchange reply of the server did not come" in session.verdict.summary
+
+
+def test_what_crosses_a_quick_close_was_on_its_way() -> None:
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.client.fin()
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    session = session_of(flow)
+    assert session.awaited is not None
+    assert session.awaited.what == "SSH_MSG_KEXINIT of either side"
+
+
+def test_repetitions_of_the_opening_are_not_those_of_a_message() -> None:
+    """Recorded with loss: seven SYNs, and a proposal that was sent once; it was told as sent seven times more."""
+    flow = Flow()
+    for _ in range(4):
+        flow.client.syn()
+        flow.wait(1)
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification("OpenSSH_9.2p1"))
+    flow.server.acks()
+    flow.server.sends(identification("OpenSSH_9.2p1") + packet(kexinit()))
+    flow.client.acks()
+    flow.client.sends(packet(kexinit()))
+    flow.wait(9)
+    flow.client.keep_alive()
+    found = [one for one in session_of(flow).findings if one.id == "stalled"]
+    assert not any("times more" in one.summary or one.confidence == "high" for one in found)
+
+
+def test_neither_acknowledged_nor_sent_again_is_a_matter_of_the_capture() -> None:
+    """The server's frames are missing from here on: its acknowledgements came, or the client would have repeated."""
+    flow = greeted()
+    flow.client.sends(packet(kexinit()))
+    flow.wait(8)
+    flow.client.fin()
+    found = the(session_of(flow), "stalled")
+    assert found.confidence == "medium"
+    assert "probably missing in this capture" in found.summary
+
+
+def test_repetitions_that_ended_unseen_prove_nothing() -> None:
+    """The client's octets are sent again and again; then it acknowledges octets that the capture does not have, and
+    goes on: the server's frames are missing, not its answers."""
+    flow = proposed()
+    octets = packet(ecdh_init(bytes(1000)))
+    flow.client.sends(octets)
+    again(flow, flow.client, octets)
+    flow.server.skips(1500)
+    flow.client.sends(packet(newkeys()))
+    flow.wait(2)
+    flow.client.sends(bytes(100))
+    assert not {"dropped-midflow", "peer-vanished", "path-mtu-black-hole"} & set(findings_of(flow))
+
+
+def test_who_acknowledges_what_was_not_captured_has_heard_it() -> None:
+    """Recorded with the server's direction cut out from the middle on: its data still arrived, the client's did not."""
+    flow = encrypted()
+    flow.client.sends(bytes(52))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.server.skips(100)
+        flow.client.acks()
+        flow.client.sends(bytes(52), at=flow.client.next - 53)
+    assert "peer-vanished" not in findings_of(flow)
+
+
+def test_who_rejects_the_answer_to_the_syn_is_named() -> None:
+    """Recorded at the server: a router answers its SYN-ACKs with ICMP; the client hears nothing."""
+    flow = Flow()
+    flow.client.syn()
+    for _ in range(3):
+        flow.server.syn_ack()
+        flow.wait(1)
+    frames = [encode(segment) for segment in flow.segments]
+    answer = frames[1].octets[14:]
+    told = ethernet(ipv4(icmp(3, 10, answer), ICMP, source="203.0.113.1", destination="203.0.113.7"))
+    frames.append(frames[-1]._replace(number=5, time=flow.now, octets=told, original=len(told)))
+    analyzer = Analyzer()
+    analyzer.feed(block_of(frames))
+    (session,) = analyzer.finish().sessions
+    summary = the(session, "handshake-not-completed").summary
+    assert "203.0.113.1 rejects it: host administratively prohibited (type 3 code 10)" in summary
+
+
+def test_the_first_word_of_a_side_is_held_back_by_nothing() -> None:
+    """One SYN was lost; the server then takes 10 s for its greeting, before which it has sent nothing."""
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.server.acks()
+    flow.wait(10)
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert found.party == "server"
+    assert "name resolution" in found.causes[0]
+
+
+def test_a_program_that_takes_longer_than_a_slow_path_is_named() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(3)
+    flow.client.syn()
+    flow.server.syn_ack()
+    flow.client.acks()
+    flow.client.sends(identification())
+    flow.wait(3)
+    flow.server.acks()
+    flow.wait(30)
+    flow.server.sends(identification())
+    flow.client.acks()
+    found = the(session_of(flow), "slow-handshake")
+    assert found.party == "server"

@@ -401,3 +401,46 @@ def test_a_redirect_refuses_nothing() -> None:
         flow.wait(pause)
     assert ending(flow, about_the_syn(flow, 5, 1)).how == "never_opened"
     assert ending(flow, about_the_syn(flow, 5, 1), about_the_syn(flow, 3, 13)).how == "icmp"
+
+
+def test_who_only_repeats_old_octets_may_have_closed_before_the_capture() -> None:
+    """Recorded on a path that reorders: the capture begins behind the client's FIN, and late copies of data come."""
+    flow = Flow()
+    flow.opens()
+    flow.client.sends(b"one")
+    flow.client.sends(b"two")
+    flow.client.fin()
+    before = flow.count
+    flow.client.acks()
+    flow.client.sends(b"two", at=3)
+    flow.server.fin()
+    flow.client.acks()
+    recorder = Recorder(flow.segments[before])
+    for segment in flow.segments[before:]:
+        recorder.add(segment)
+    ending = attribute(recorder, ("client", "server"), recorder.last_time)
+    assert ending.how == "fin"
+    assert ending.confidence == "medium"
+
+
+def test_an_icmp_error_about_an_answer_does_not_refuse_the_client() -> None:
+    """Recorded, the server's frames left out: a router rejected its SYN-ACK, and told the server alone."""
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    error = IcmpError(3, flow.now, ROUTER, 4, 3, 10, 0, flow.server.endpoint, flow.client.endpoint, 5000, 64)
+    assert ending(flow, error).how == "never_opened"
+
+
+def test_on_a_router_a_fitting_ttl_does_not_tell_who_refused() -> None:
+    """Recorded with -i any on a router whose firewall refused: its RST has the TTL with which the host's come in."""
+    flow = Flow(ttl=(64, 64))
+    flow.client.syn()
+    flow.server.rst(seq=0, ack=flow.client.isn + 1, window=0)
+    host = {flow.server.endpoint.address: {63, 64}}
+    found = attribute(record(flow), NAMES, flow.now, host)
+    assert (found.by, found.confidence) == (1, "medium")
+    assert "on which this was captured" in said(found)
+    alone = attribute(record(flow), NAMES, flow.now, {flow.server.endpoint.address: {64}})
+    assert alone.confidence == "high"

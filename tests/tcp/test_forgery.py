@@ -142,3 +142,68 @@ def test_a_host_that_resets_an_older_connection_goes_on_asking() -> None:
     flow.client.sends(b"and one more\r\n")
     found = examined(flow)
     assert (found.form, found.against, found.foreign, found.effective) == ("gone", (), False, False)
+
+
+# --- on a router, where what goes through is captured coming in and going out -----------------------------------------
+
+
+def on_a_router(flow: Flow) -> Flow:
+    """Every frame so far a second time, with a TTL less, as `-i any` has it."""
+    for segment in flow.segments:
+        flow.put(segment._replace(ttl=segment.ttl - 1))
+    return flow
+
+
+def routed(*ttls: int) -> Examined:
+    """A RST of the server that was captured once for every TTL."""
+    flow = on_a_router(talk(Flow(ttl=(64, 64))))
+    for ttl in ttls:
+        flow.server.rst(flags=RST, window=0, ip_id=0, ttl=ttl)
+    return examined(flow)
+
+
+def test_a_reset_that_was_only_made_there() -> None:
+    """The router's own RST goes out, and never came in; its TTL is that with which every host sends."""
+    found = routed(64)
+    assert found.foreign
+    assert not found.sure
+    assert "only once: it was made, or stopped, at the capture point" in found.against[0]
+
+
+def test_a_reset_that_came_through_was_seen_twice() -> None:
+    """Its copy may come a little later than what is taken for the same frame."""
+    assert routed(64, 63).against == ()
+
+
+def test_one_reset_in_many_frames_that_are_seen_once_is_as_good_as_before() -> None:
+    flow = talk(Flow(ttl=(64, 64)))
+    flow.server.rst(flags=RST, window=0, ip_id=0)
+    assert examined(flow).against == ()
+
+
+def test_behind_address_translation_a_frame_is_seen_on_one_side_and_an_untranslated_reset_on_both() -> None:
+    """Recorded: the state was flushed, the server's RST came in with TTL 64 and went out with 63, as all before it."""
+    flow = talk(Flow(ttl=(64, 63)))
+    flow.server.rst(flags=RST, window=0, ip_id=5003, ttl=64)
+    flow.put(flow.segments[-1]._replace(ttl=63))
+    assert examined(flow).against == ()
+
+
+def test_a_copy_of_a_reset_that_comes_later_is_no_reset_of_its_own() -> None:
+    """Recorded on a router that took more than 0.1 ms: the copy has the TTL behind the router."""
+    flow = talk(Flow(ttl=(64, 64)))
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=63)
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
+    assert examined(flow).against == ()
+
+
+def test_a_path_that_doubles_segments_is_no_router() -> None:
+    flow = on_a_router(on_a_router(talk(Flow(ttl=(64, 64)))))
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
+    assert examined(flow).against == ()
+
+
+def test_the_ttl_of_the_second_copies_is_one_of_the_side_s() -> None:
+    """The copy that came in was lost to the capture: that it is seen once is told; its TTL is one of that side."""
+    found = routed(63)
+    assert not any("TTL" in sentence for sentence in found.against)

@@ -1,0 +1,58 @@
+"""The round trip of the path as a capture point sees it: how long TCP's own answers take, whatever the programs do.
+
+A pure function of a recording. SYN to SYN-ACK to ACK tells it best; where one of them was sent twice, it is not known
+which was answered (RFC 6298 §3, Karn's algorithm), and segments with data and their acknowledgements tell it. Must not
+know: SSH, files, results.
+"""
+
+from itertools import pairwise
+from typing import Final
+
+from sshpcap.frames import ACK, FIN, RST, SYN
+from sshpcap.tcp.recorded import RETRANSMISSION, Event
+from sshpcap.tcp.recorder import Recorder
+
+_EXAMINED: Final = 64
+"""Segments of a side that are looked at: the smallest time of so many is near enough."""
+
+
+def round_trip(recorder: Recorder) -> int | None:
+    """Nanoseconds from one side to the other and back, both halves seen from here; None where nothing tells it."""
+    opening = [event for event in recorder.events if event.flags & SYN]
+    if not opening:
+        return None
+    if len(opening) == 2 and not opening[0].flags & ACK and opening[1].flags & ACK:
+        return _of_opening(recorder, opening[0], opening[1])
+    if recorder.clock_steps:
+        return None
+    halves = [_half(recorder, direction) for direction in (0, 1)]
+    return sum(half for half in halves if half is not None) if None not in halves else None
+
+
+def _of_opening(recorder: Recorder, asked: Event, answered: Event) -> int | None:
+    for event in recorder.events:
+        if event.frame > answered.frame and event.direction != answered.direction and event.flags & ACK:
+            return event.time - asked.time if event.time >= asked.time else None
+    return None
+
+
+def _half(recorder: Recorder, direction: int) -> int | None:
+    """The shortest time from octets that were sent once to their acknowledgement: to the other side and back here."""
+    sent = [e for e in recorder.events if e.direction == direction and e.length and not e.flags & (SYN | RST | FIN)]
+    again = {recorder.offset(direction, e.seq) for e in sent if e.notes & RETRANSMISSION}
+    acks = [e for e in recorder.events if e.direction != direction and e.flags & (ACK | RST) == ACK]
+    shortest: int | None = None
+    for event in sent[:_EXAMINED]:
+        start = recorder.offset(direction, event.seq)
+        end = start + event.length
+        if any(start <= at < end for at in again):
+            continue
+        # The acknowledgement that first goes past it; one that was there before answers something else.
+        for before, ack in pairwise([None, *acks]):
+            if ack is None or ack.frame < event.frame or recorder.offset(direction, ack.ack) < end:
+                continue
+            if before is None or recorder.offset(direction, before.ack) < end:
+                took = ack.time - event.time
+                shortest = took if shortest is None else min(shortest, took)
+            break
+    return shortest
