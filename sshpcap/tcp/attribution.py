@@ -237,6 +237,10 @@ def _missing_before(recorder: Recorder, event: Event) -> int:
     other = recorder.directions[1 - event.direction]
     if not event.flags & ACK or other.origin is None:
         return 0
+    if other.fin is not None and recorder.offset(1 - event.direction, other.fin.seq) + other.fin.length >= (
+        recorder.offset(1 - event.direction, event.ack)
+    ):
+        return 0  # its only FIN stands behind what is acknowledged here
     return max(0, recorder.offset(1 - event.direction, event.ack) - other.data_end - (other.fin is not None))
 
 

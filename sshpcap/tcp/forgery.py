@@ -82,6 +82,21 @@ def effective(recorder: Recorder, reset: Event) -> bool:
     return not all(_later_data(recorder, direction, reset) for direction in (0, 1))
 
 
+def sent_before_reset(recorder: Recorder, direction: int) -> int:
+    """How far the stream of a side went by the number of its own RST, where nothing else speaks against its sender.
+
+    A filter for SYN, FIN and RST, or a lost frame, leaves only that number. Of a host without the connection it is the
+    number up to which the other side had acknowledged (RFC 9293 §3.5.2). 0 where there is no such RST.
+    """
+    side = recorder.directions[direction]
+    for event in recorder.resets:
+        if event.direction == direction and event.seq and side.origin is not None and side.anchored:
+            found = examine(recorder, event, ("client", "server"))
+            if found.effective and not found.foreign and found.form != "refused":
+                return recorder.offset(direction, event.seq)
+    return 0
+
+
 def _later_data(recorder: Recorder, direction: int, reset: Event) -> bool:
     side = recorder.directions[direction]
     return (
@@ -161,6 +176,7 @@ def _place(recorder: Recorder, event: Event) -> Iterator[str]:
     beyond = recorder.offset(event.direction, event.seq) - max(side.sent, side.acked or 0)
     if beyond > 0:
         yield (
-            f"Its sequence number is {beyond:,} beyond all that its side had sent, as of somebody who guesses; a"
-            " receiver does not take such a RST (RFC 5961)."
+            f"Its sequence number is {beyond:,} beyond all that is in the capture of its side: either that much was"
+            " sent and not captured, or somebody guessed the number, and then a receiver does not take the RST"
+            " (RFC 5961)."
         )
