@@ -160,18 +160,22 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     missing = _missing_before(recorder, event)
     if missing:
         confidence = "medium"
-        reasoning.append(
-            f"It acknowledges {missing:,} sequence numbers of the {other} that are not in the capture; a FIN may be"
-            " among them."
-        )
+        reasoning.append(_may_hold_a_fin(missing, other))
     silent = recorder.directions[1 - event.direction]
     if not silent.anchored and not silent.data_bytes and answer is None:
-        confidence = "medium"
+        confidence = "low"
         reasoning.append(f"The {other} may have closed before the capture began.")
     if not ttl_fits(recorder, event):
         confidence = "medium"
         reasoning.append(ttl_sentence(recorder, event, names))
     return Ending("fin", _index(event.direction), event.frame, event.time, confidence, tuple(reasoning))
+
+
+def _may_hold_a_fin(missing: int, other: str) -> str:
+    return (
+        f"It acknowledges {missing:,} sequence numbers of the {other} that are not in the capture; a FIN may be among"
+        " them."
+    )
 
 
 def _half_closed(recorder: Recorder, event: Event, names: Names) -> list[str]:
@@ -216,7 +220,7 @@ def _closed_before(recorder: Recorder, event: Event, names: Names) -> Ending | N
     acknowledged = recorder.offset(direction, event.ack)
     if other.fin is not None:
         behind = recorder.offset(direction, other.fin.seq) + other.fin.length + 1
-        if acknowledged < behind or event.flags & 4:
+        if acknowledged < behind:
             return None
         sentence = (
             f"Frame {event.frame} acknowledges the {name}'s FIN in frame {other.fin.frame}, so that one came first: the"
@@ -268,6 +272,10 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
         )
         return Ending("rst", _index(event.direction), event.frame, event.time, "medium", tuple(reasoning))
     sure: Confidence = "medium" if found.against else "high"
+    missing = _missing_before(recorder, event)
+    if missing > 1:
+        sure = "medium"
+        reasoning.append(_may_hold_a_fin(missing, names[1 - event.direction]))
     return Ending("rst", _index(event.direction), event.frame, event.time, sure, tuple(reasoning))
 
 
