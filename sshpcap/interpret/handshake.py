@@ -141,7 +141,8 @@ def awaited(
         what=what,
         since_frame=frame,
         since=Timestamp(time),
-        waited=Duration(max(0, until - time)),
+        # A clock that was set back makes the rest of the capture look late.
+        waited=Duration(max(0, until - time - recorder.clock_back)),
     )
 
 
