@@ -135,14 +135,16 @@ def awaited(
         return None
     party, what = _next_step(dialogue)
     frame, time = _last_progress(recorder, dialogue)
-    until = ending.time if ending.how in ("fin", "rst") and ending.time is not None else observed_until
+    # A clock that was set back makes the rest of the capture look late.
+    until = observed_until - recorder.clock_back
+    if ending.how in ("fin", "rst") and ending.time is not None:
+        until = ending.time
     return Awaited(
         party=party or "unknown",
         what=what,
         since_frame=frame,
         since=Timestamp(time),
-        # A clock that was set back makes the rest of the capture look late.
-        waited=Duration(max(0, until - time - recorder.clock_back)),
+        waited=Duration(max(0, until - time)),
     )
 
 
@@ -222,13 +224,21 @@ def outcome(
         return "failed" if _surely_unencrypted(recorder, dialogue) else "incomplete"
     if spoken_otherwise is not None:
         return spoken_otherwise
-    if recorder.superseded_by is not None or _opening_alone(recorder):
+    if recorder.superseded_by is not None or _opening_alone(recorder) or _fin_unseen(recorder):
         return "incomplete"
     if coverage.gaps and not _surely_unencrypted(recorder, dialogue):
         return "incomplete"
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
     return "incomplete"
+
+
+def _fin_unseen(recorder: Recorder) -> bool:
+    """A side stands, or is acknowledged, one number behind all its octets: its FIN is not in the capture."""
+    return any(
+        side.anchored and side.fin is None and max(side.sent, side.acked or 0) == len(side.stream.octets) + 1
+        for side in recorder.directions
+    )
 
 
 def _opening_alone(recorder: Recorder) -> bool:

@@ -21,6 +21,10 @@ _STEP: Final = 64
 _JUMP: Final = 2048
 """… and this is no count any more."""
 
+_FAR: Final = 1 << 20
+"""More octets than are sent unseen between two frames of a capture, and fewer than most random initial numbers are
+apart."""
+
 Form = Literal["abort", "gone", "refused"]
 
 
@@ -111,11 +115,22 @@ def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterat
     # A host that asks for a connection resets what is left of an older one, and goes on asking (RFC 9293 §3.10.7.3).
     if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
         return
+    if _another_connection(recorder, reset):
+        return
     if _later_data(recorder, reset.direction, reset):
         yield (
             f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a host"
             " that has sent a RST does not do."
         )
+
+
+def _another_connection(recorder: Recorder, reset: Event) -> bool:
+    """What comes behind a RST is far from where its side stood: the port was used anew, and the SYN is not in the
+    capture."""
+    later = (e for e in recorder.events if e.direction == reset.direction and e.frame > reset.frame and e.length)
+    following = next(later, None)
+    here = recorder.offset(reset.direction, reset.seq)
+    return following is not None and abs(recorder.offset(reset.direction, following.seq) - here) > _FAR
 
 
 def ttl_fits(recorder: Recorder, event: Event) -> bool:
