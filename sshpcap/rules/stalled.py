@@ -26,7 +26,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session, TcpSide
-from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, with_close
+from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, octets, with_close
 from sshpcap.rules.path import handshake_open, trouble
 from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
 
@@ -145,7 +145,7 @@ def _arrived(waiting_side: TcpSide | None) -> str:
             f" {waiting_side.retransmissions} times and never acknowledged: they, or the acknowledgements, did not get"
             " through."
         )
-    return f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged."
+    return f" {octets(waiting_side.unacknowledged, 'the waiting side')} not acknowledged."
 
 
 def _stuck(session: Session) -> str | None:

@@ -10,7 +10,8 @@ def test_a_step_back_is_no_wait() -> None:
     flow.client.acks()
     session = session_of(flow)
     assert session.coverage.clock_steps == 1
-    assert session.awaited is not None and session.awaited.waited.seconds < 1
+    assert session.awaited is not None
+    assert session.awaited.waited.seconds < 1
     assert (session.outcome, session.verdict.cause) == ("incomplete", "incomplete-capture")
 
 
@@ -21,5 +22,6 @@ def test_a_wait_behind_a_small_step_is_still_seen() -> None:
     flow.wait(60)
     flow.client.acks()
     session = session_of(flow)
-    assert session.awaited is not None and 57 < session.awaited.waited.seconds < 60
+    assert session.awaited is not None
+    assert 57 < session.awaited.waited.seconds < 60
     assert session.outcome == "stalled"
