@@ -53,13 +53,15 @@ def _explain_text(text: str) -> None:
     if remarks:
         click.echo()
     one = len(fits) == 1
-    click.echo(f"{'One finding produces' if one else f'{len(fits)} findings produce'} this text"
-               f"{'' if one else ', the best fit first'}:")  # fmt: skip
+    click.echo(_wrapped(_ONE if one else _MANY.format(count=len(fits))))
     titles = {rule.id: rule.title for rule in RULES}
     for place, fit in enumerate(fits):
         click.echo(f"\n{fit.finding}: {titles[fit.finding]}")
         if place < _IN_FULL:
-            click.echo(_wrapped(f"Printed by {', '.join(fit.programs)}.", "  "))
+            also = (
+                f" Another line is printed as well, which is not in the text: `{_shown(fit.also)}`" if fit.also else ""
+            )
+            click.echo(_wrapped(f"Printed by {', '.join(fit.programs)}.{also}", "  "))
         shows = part(PAGES[fit.finding], "How it is known").strip().split("\n\n")[0]
         click.echo(_wrapped(f"In a capture: {shows}", "  "))
     click.echo(
@@ -67,6 +69,19 @@ def _explain_text(text: str) -> None:
     )
 
 
+def _shown(line: str) -> str:
+    """A line of a program with capitals for what differs from case to case, as in a finding's page."""
+    from sshpcap.rules.said import with_capitals
+
+    return with_capitals(line)
+
+
+_ONE: Final = "One finding produces this text:"
+_MANY: Final = (
+    "{count} findings produce this text; a text alone does not tell which. First come those that explain most of it,"
+    " then those of which it is all that a program prints, not one of several lines, then the general ones. How common"
+    " each is in practice is not known here."
+)
 _IN_FULL: Final = 8
 """Of so many findings the programs are named, too."""
 _SHOWN: Final = 200

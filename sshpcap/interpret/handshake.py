@@ -2,11 +2,13 @@
 
 from typing import Final, NamedTuple
 
+from sshpcap.frames import SYN
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
 from sshpcap.model import STAGES, Awaited, Coverage, Duration, Outcome, Stage, Timestamp, Who
 from sshpcap.ssh import kex, numbers, plain_text, ssh1
 from sshpcap.ssh.cut import State
 from sshpcap.tcp.attribution import Ending, opened
+from sshpcap.tcp.forgery import sent_before_reset
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.sequence import difference
 
@@ -120,7 +122,8 @@ def complete(recorder: Recorder, dialogue: Dialogue, direction: int) -> bool:
     if not side.anchored or not side.frames or side.stream.limit_hit or voice.assembled.holes:
         return False
     end = side.sent - (1 if side.fin is not None else 0)
-    known = max(end, (side.acked or 0) - 1)
+    # One number more than the octets is that of a FIN.
+    known = max(end, (side.acked or 0) - 1, sent_before_reset(recorder, direction) - 1)
     return known <= len(voice.assembled.octets)
 
 
@@ -133,7 +136,10 @@ def awaited(
     dialogue = _until_close(recorder, dialogue, ending)
     party, what = _next_step(dialogue)
     frame, time = _last_progress(recorder, dialogue)
-    until = ending.time if ending.how in ("fin", "rst") and ending.time is not None else observed_until
+    # A clock that was set back makes the rest of the capture look late.
+    until = observed_until - recorder.clock_back
+    if ending.how in ("fin", "rst") and ending.time is not None:
+        until = ending.time
     return Awaited(
         party=party or "unknown",
         what=what,
@@ -228,15 +234,33 @@ def outcome(
     spoken_otherwise = None if begun else _without_ssh(dialogue)
     if spoken_otherwise is not None and ending.how != "capture_end":
         return spoken_otherwise
+    if coverage.gaps and not any(side.data_bytes for side in recorder.directions):
+        return "incomplete"  # nothing of what was said is in the capture
     if ending.how in ("fin", "rst"):
         return "failed" if _surely_unencrypted(recorder, dialogue) else "incomplete"
     if spoken_otherwise is not None:
         return spoken_otherwise
-    if recorder.superseded_by is not None:
+    if recorder.superseded_by is not None or _opening_alone(recorder) or _fin_unseen(recorder):
+        return "incomplete"
+    if coverage.gaps and not _surely_unencrypted(recorder, dialogue):
         return "incomplete"
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
     return "incomplete"
+
+
+def _fin_unseen(recorder: Recorder) -> bool:
+    """A side stands, or is acknowledged, one number behind all its octets: its FIN is not in the capture."""
+    return any(
+        side.anchored and side.fin is None and max(side.sent, side.acked or 0) == len(side.stream.octets) + 1
+        for side in recorder.directions
+    )
+
+
+def _opening_alone(recorder: Recorder) -> bool:
+    """A SYN and one SYN-ACK, and nothing more: a host that got no acknowledgement would have repeated its SYN-ACK
+    within seconds, so the rest is not in the capture (a filter for SYN, FIN and RST)."""
+    return len(recorder.events) == 2 and not recorder.icmp and all(event.flags & SYN for event in recorder.events)
 
 
 def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue) -> bool:

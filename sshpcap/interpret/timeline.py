@@ -140,7 +140,8 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
     if first is None:
         return []
     client, server = octets[dialogue.client], octets[1 - dialogue.client]
-    text = f"encrypted data begin here; in all {client:,} octets of the client, {server:,} of the server"
+    words = "1 octet" if client == 1 else f"{client:,} octets"
+    text = f"encrypted data begin here; in all {words} of the client, {server:,} of the server"
     rows = [_Row(first.frame, (2, 0), Timestamp(first.time), "none", "encrypted", text)]
     last_frame, last_time = max((side.last_data_frame or 0, side.last_data_time) for side in recorder.directions)
     if last_frame > first.frame:

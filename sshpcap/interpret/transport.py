@@ -23,7 +23,7 @@ from sshpcap.model import (
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
 from sshpcap.tcp.attribution import icmp_name, refuses
-from sshpcap.tcp.forgery import examine
+from sshpcap.tcp.forgery import examine, sent_before_reset
 from sshpcap.tcp.recorded import ZERO_WINDOW
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
@@ -81,8 +81,12 @@ def _late_side(recorder: Recorder, dialogue: Dialogue) -> Who | None:
 def _gaps(recorder: Recorder, direction: int, voice: Voice) -> int:
     """Octets of the clear phase that were sent but never captured: holes, and an end that only the peer's ACK shows."""
     side = recorder.directions[direction]
-    acked = side.acked or 0
-    return sum(end - start for start, end in _holes(recorder, direction, voice) if end <= acked)
+    acked, behind = side.acked or 0, sent_before_reset(recorder, direction)
+    if voice.state is State.ENCRYPTED or behind <= max(side.sent, acked) or side.stream.limit_hit:
+        return sum(end - start for start, end in _holes(recorder, direction, voice) if end <= acked)
+    # What the other side refuses to acknowledge with its RST was sent all the same.
+    known = len(voice.assembled.octets)
+    return sum(end - start for start, end in voice.assembled.gaps()) + min(behind, limits.HANDSHAKE_BYTES) - known
 
 
 def _undelivered(recorder: Recorder, direction: int, voice: Voice) -> int:

@@ -136,6 +136,11 @@ def client_place(session: Session) -> str:
     return f"{session.client.address} port {session.client.port}"
 
 
+def octets(count: int, of: str) -> str:
+    """So many octets of something, with the verb: "1 octet of it was"."""
+    return f"1 octet of {of} was" if count == 1 else f"{count:,} octets of {of} were"
+
+
 def server_said_nothing(session: Session) -> bool:
     """No octet of the server is in the capture, and none was lost by it."""
     if session.server.identification or session.server.pre_identification or session.tcp.server.bytes:

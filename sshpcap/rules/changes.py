@@ -105,7 +105,7 @@ def _least(client: KexInit, server: KexInit, side: Who, program: str | None, ver
 def _who_can(server: KexInit) -> tuple[str, ...]:
     """Clients that can connect with default settings: of each program the latest release."""
     others = [m.default for m in clients_of(server) if m.negotiation.agreed]
-    return tuple({one.program: f"{one.program} {one.release}" for one in others}.values())
+    return tuple({one.program: f"{one.program} {one.release}".rstrip() for one in others}.values())
 
 
 def _program(party: Party) -> tuple[str | None, str | None]:

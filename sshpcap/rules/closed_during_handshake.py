@@ -27,7 +27,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, with_close
+from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "closed-during-handshake"
@@ -50,7 +50,7 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="medium" if close.confidence == "high" else "low",
         party=close.by,
         title=TITLE,
-        summary=f"{_reached(session)}, then {how_it_ended(session)}.{saw}{forged} No message says why.{stands_out}",
+        summary=(f"{_reached(session)}, then {how_it_ended(session)}.{saw}{forged} {_no_message(session)}{stands_out}"),
         evidence=with_close(
             session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
         ),
@@ -70,6 +70,13 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="capture", action="capture at both ends: it tells a program from something on the path"),
         ),
     )
+
+
+def _no_message(session: Session) -> str:
+    """Nothing says why; as far as the capture has it."""
+    if lost_to_the_capture(session):
+        return "No message in the capture says why, but the capture does not have all that was sent."
+    return "No message says why."
 
 
 def _last_received(session: Session) -> Message | None:

@@ -23,7 +23,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, with_close
+from sshpcap.rules.base import Rule, octets, with_close
 
 ID = "incomplete-capture"
 TITLE = "The capture does not show enough"
@@ -78,8 +78,13 @@ def _reasons(session: Session) -> Iterator[str]:
         yield f"Only frames of the {cover.one_sided} are in the capture"
     if cover.late_side:
         yield f"The first frames of the {cover.late_side} are not in the capture"
-    if cover.gaps:
-        yield f"{cover.gaps:,} octets of the handshake were sent but not captured"
+    if cover.gaps and not session.tcp.client.bytes and not session.tcp.server.bytes:
+        yield (
+            f"By the sequence numbers {cover.gaps:,} octets were sent, and none of them was captured: the capture has"
+            " only TCP's opening and close, as a filter for SYN, FIN and RST leaves it"
+        )
+    elif cover.gaps:
+        yield f"{octets(cover.gaps, 'the handshake')} sent but not captured"
     if cover.truncated_by_snaplen:
         yield "Frames were cut short when they were captured (snaplen), so that octets of the handshake are missing"
     if cover.limit_hit:

@@ -117,6 +117,8 @@ def _endless(session: Session, who: Who, party: Party) -> bool:
     """A line that begins like an identification string and was never ended, and a reader that waited for the end."""
     if party.identification is not None or not party.pre_identification or party.unreadable is not None:
         return False
+    if session.coverage.gaps:
+        return False  # the end may be among the octets that were not captured
     if not party.pre_identification[0].startswith("SSH-") or went_on(session, who):
         return False
     waited = session.awaited.waited.ns if session.awaited else 0

@@ -63,7 +63,7 @@ def _presumed(session: Session, kind: Kind) -> Iterator[Finding]:
         negotiation=one.negotiation,
         client=msgspec.structs.replace(session.client, kexinit=one.default.proposal),
     )
-    name = f"{one.default.program} {one.default.release}"
+    name = f"{one.default.program} {one.default.release}".rstrip()
     same = one.default.release == identification.version
     for finding in _found(imagined, kind):
         yield msgspec.structs.replace(

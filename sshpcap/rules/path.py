@@ -266,7 +266,7 @@ def handshake_open(session: Session) -> Opening | None:
     client, server = session.tcp.client, session.tcp.server
     given = [row for row in session.timeline if row.kind == "syn-ack" and row.frame is not None]
     # Frames of the server that are not SYN-ACKs show that the connection opened; so does a SYN of the server's.
-    if not given or server.frames > len(given) or session.tcp.originator != "client":
+    if not given or server.frames > len(given) or session.tcp.originator != "client" or session.coverage.gaps:
         return None
     asked = [row for row in session.timeline if row.kind == "syn" and row.frame is not None]
     answers = tuple(row.frame for row in given if row.frame is not None)

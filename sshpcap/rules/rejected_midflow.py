@@ -40,7 +40,7 @@ def check(session: Session) -> Iterator[Finding]:
     icmp = found.icmp
     itself = icmp.reporter == session.server.address
     whose = "the server itself" if itself else icmp.reporter
-    times = f" and {icmp.times - 1} times more" if icmp.times > 1 else ""
+    times = " and once more" if icmp.times == 2 else f" and {icmp.times - 1} times more" if icmp.times > 1 else ""
     yield Finding(
         id=ID,
         severity="error",

@@ -46,6 +46,12 @@ class Fit(NamedTuple):
     programs: tuple[str, ...]
     weight: int
     """How much of the text is explained."""
+    usual: bool = False
+    """A program prints it without a condition: not only in some versions, or when a key is pressed."""
+    share: float = 0.0
+    """Of the texts that this kind of program has for the finding, so many are this one and no more: 0 to 1."""
+    also: str = ""
+    """The line that the programs print as well, and that is not in the text; empty where the text is all they print."""
 
 
 def part(page: str, heading: str) -> str:
@@ -64,8 +70,13 @@ def page(finding: str) -> str:
 def _said_of(finding: str) -> Iterator[str]:
     rule = next(rule for rule in RULES if rule.id == finding)
     for program, text in rule.messages.items():
-        shown = _NAME.sub(lambda found: found.group(1).upper(), text)
+        shown = with_capitals(text)
         yield f"    - {program_words(program)}: " + ", ".join(f"`{line}`" for line in shown.split(" / "))
+
+
+def with_capitals(text: str) -> str:
+    """A text with the names of what differs from case to case in capitals."""
+    return _NAME.sub(lambda found: found.group(1).upper(), text)
 
 
 def program_words(program: str) -> str:
@@ -96,7 +107,9 @@ def pattern(text: str) -> re.Pattern[str]:
         elif literal:
             shape = _SHAPES.get(name)
             made += f"{shape}{re.escape(literal)}" if shape else f"(?>.+?{re.escape(literal)})"
-    return re.compile(made)
+    # "Authentication failure" is not what "authentication failures" says.
+    ends = (rest or [first])[-1]
+    return re.compile(f"{made}(?![a-z])" if ends[-1:].isalpha() else made)
 
 
 _SHAPES: Final = {
@@ -106,9 +119,15 @@ _SHAPES: Final = {
 
 
 def search(text: str) -> tuple[Fit, ...]:
-    """The findings that produce a text, best first: those that explain most of it, then in the order of the rules."""
+    """The findings that produce a text, best first.
+
+    First those that explain most of it; of these, those of which the text is all that a program prints before those
+    with another line, what is printed without a condition before what is not, and findings that stand for all without
+    a sign of their own before others; then by the share of the finding's texts that are this one, and in the order of
+    the rules. How common a finding is in the world is not known here.
+    """
     weight: dict[str, int] = {}
-    programs: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[Line, int]] = {}
     for spoken in _lines_of(text):
         best: dict[str, int] = {}
         shape = _shape(spoken)
@@ -116,12 +135,39 @@ def search(text: str) -> tuple[Fit, ...]:
             explained = _explained(spoken, shape, line.text)
             if explained:
                 best[line.finding] = max(best.get(line.finding, 0), explained)
-                programs.setdefault(line.finding, {})[line.program] = None
+                known = found.setdefault(line.finding, {})
+                known[line] = max(known.get(line, 0), explained)
         for finding, explained in best.items():
             weight[finding] = weight.get(finding, 0) + explained
-    order = {rule.id: place for place, rule in enumerate(RULES)}
-    fits = (Fit(finding, tuple(programs[finding]), weight[finding]) for finding in weight)
-    return tuple(sorted(fits, key=lambda fit: (-fit.weight, order[fit.finding])))
+    order = {rule.id: (not rule.fallback, place) for place, rule in enumerate(RULES)}
+
+    def place(fit: Fit) -> tuple[object, ...]:
+        special, rank = order[fit.finding]
+        return -fit.weight, fit.also != "", not fit.usual, special, -fit.share, rank
+
+    return tuple(sorted((_judged(finding, found[finding], weight[finding]) for finding in weight), key=place))
+
+
+def _judged(finding: str, found: dict[Line, int], weight: int) -> Fit:
+    """A finding whose lines were found in a text: with what it would have printed as well."""
+    programs = tuple(dict.fromkeys(line.program for line in found))
+    best = max(found.values())
+    closest = dict.fromkeys(line.program for line, explained in found.items() if explained == best)
+    rest = {
+        program: [line.text for line in lines() if line[:2] == (finding, program) and line not in found]
+        for program in closest
+    }
+    whole = {program for program, missing in rest.items() if not missing}
+    if not whole:
+        return Fit(finding, programs, weight, also=min(rest.values(), key=len)[0])
+    kinds = {_kind(program) for program in whole}
+    every = {line.program for line in lines() if line.finding == finding and _kind(line.program) in kinds}
+    return Fit(finding, programs, weight, usual=not whole.isdisjoint(kinds), share=len(whole) / len(every))
+
+
+def _kind(program: str) -> str:
+    """The program without its version and case: "openssh client", "sshd log", "putty"."""
+    return " ".join(program.split()[: 2 if program.startswith(("openssh client", "sshd log")) else 1])
 
 
 def nearest(text: str, count: int = 3) -> tuple[str, ...]:
@@ -235,7 +281,20 @@ def _explained(spoken: str, shape: str, text: str) -> int:
     if all(piece in spoken for piece in pieces) and pattern(text).search(spoken):
         return 2 * literal
     # The line may be only a part of what was printed, with other numbers and addresses in it: that counts for less.
-    return min(len(spoken), literal) if spoken in _even(text) or shape in _template(text) else 0
+    if spoken in _even(text) or shape in _template(text):
+        return min(len(spoken), literal)
+    return max((len(tail) for tail in _tails(text) if pattern(tail).search(spoken)), default=0)
+
+
+_TAIL: Final = 16
+
+
+@cache
+def _tails(text: str) -> tuple[str, ...]:
+    """What is left where the beginning of a line, the name of a user or of a server, was not quoted."""
+    beginnings = [found.end() for found in re.finditer(r"\}: ", text)]
+    tails = (text[beginning:] for beginning in beginnings)
+    return tuple(tail for tail in tails if sum(map(len, _NAME.split(tail)[::2])) >= _TAIL)
 
 
 @cache

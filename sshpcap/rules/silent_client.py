@@ -34,6 +34,8 @@ def silent_client(session: Session) -> SilentClient | None:
         return None
     if client.identification or client.pre_identification or session.tcp.client.bytes or session.coverage.midstream:
         return None
+    if session.coverage.gaps or session.tcp.client.undelivered:
+        return None  # something was sent that is not in the capture
     if session.tcp.conn_state in ("S0", "RSTOS0", "SH", "OTH") or handshake_open(session) is not None:
         return None
     greeting = first(session, "server", "identification")

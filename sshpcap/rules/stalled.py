@@ -26,7 +26,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Remedy, Repeat, Session, TcpSide
-from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, with_close
+from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, octets, with_close
 from sshpcap.rules.path import handshake_open, trouble
 from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
 
@@ -161,8 +161,8 @@ def _arrived(waiting_side: TcpSide | None) -> str:
             " through."
         )
     return (
-        f" {waiting_side.unacknowledged:,} octets of the waiting side were not acknowledged, nor sent again, as TCP"
-        " does within a second or two: frames are probably missing in this capture."
+        f" {octets(waiting_side.unacknowledged, 'the waiting side')} not acknowledged, nor sent again, as TCP does"
+        " within a second or two: frames are probably missing in this capture."
     )
 
 

@@ -169,19 +169,23 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     missing = _missing_before(recorder, event)
     if missing:
         confidence = "medium"
-        reasoning.append(
-            f"It acknowledges {missing:,} sequence numbers of the {other} that are not in the capture; a FIN may be"
-            " among them."
-        )
+        reasoning.append(_may_hold_a_fin(missing, other))
     silent = recorder.directions[1 - event.direction]
     # What it still sends is all older than its end, as of one that had closed.
     if not silent.anchored and answer is None and all(seen.again for seen in silent.tail):
-        confidence = "medium"
+        confidence = "medium" if silent.data_bytes else "low"
         reasoning.append(f"The {other} may have closed before the capture began.")
     if not ttl_fits(recorder, event):
-        confidence = "medium"
+        confidence = "low" if confidence == "low" else "medium"
         reasoning.append(ttl_sentence(recorder, event, names))
     return Ending("fin", _index(event.direction), event.frame, event.time, confidence, tuple(reasoning))
+
+
+def _may_hold_a_fin(missing: int, other: str) -> str:
+    return (
+        f"It acknowledges {missing:,} sequence numbers of the {other} that are not in the capture; a FIN may be among"
+        " them."
+    )
 
 
 def _half_closed(recorder: Recorder, event: Event, names: Names) -> list[str]:
@@ -226,7 +230,7 @@ def _closed_before(recorder: Recorder, event: Event, names: Names) -> Ending | N
     acknowledged = recorder.offset(direction, event.ack)
     if other.fin is not None:
         behind = recorder.offset(direction, other.fin.seq) + other.fin.length + 1
-        if acknowledged < behind or event.flags & 4:
+        if acknowledged < behind:
             return None
         sentence = (
             f"Frame {event.frame} acknowledges the {name}'s FIN in frame {other.fin.frame}, so that one came first: the"
@@ -247,6 +251,10 @@ def _missing_before(recorder: Recorder, event: Event) -> int:
     other = recorder.directions[1 - event.direction]
     if not event.flags & ACK or other.origin is None:
         return 0
+    if other.fin is not None and recorder.offset(1 - event.direction, other.fin.seq) + other.fin.length >= (
+        recorder.offset(1 - event.direction, event.ack)
+    ):
+        return 0  # its only FIN stands behind what is acknowledged here
     return max(0, recorder.offset(1 - event.direction, event.ack) - other.data_end - (other.fin is not None))
 
 
@@ -274,6 +282,10 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
         )
         return Ending("rst", _index(event.direction), event.frame, event.time, "medium", tuple(reasoning))
     sure: Confidence = "medium" if found.against else "high"
+    missing = _missing_before(recorder, event)
+    if missing > 1:
+        sure = "medium"
+        reasoning.append(_may_hold_a_fin(missing, names[1 - event.direction]))
     return Ending("rst", _index(event.direction), event.frame, event.time, sure, tuple(reasoning))
 
 

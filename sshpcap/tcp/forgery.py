@@ -24,6 +24,10 @@ _STEP: Final = 64
 _JUMP: Final = 2048
 """… and this is no count any more."""
 
+_FAR: Final = 1 << 20
+"""More octets than are sent unseen between two frames of a capture, and fewer than most random initial numbers are
+apart."""
+
 Form = Literal["abort", "gone", "refused"]
 
 
@@ -87,6 +91,21 @@ def effective(recorder: Recorder, reset: Event) -> bool:
     return not all(_later_data(recorder, direction, reset) for direction in (0, 1))
 
 
+def sent_before_reset(recorder: Recorder, direction: int) -> int:
+    """How far the stream of a side went by the number of its own RST, where nothing else speaks against its sender.
+
+    A filter for SYN, FIN and RST, or a lost frame, leaves only that number. Of a host without the connection it is the
+    number up to which the other side had acknowledged (RFC 9293 §3.5.2). 0 where there is no such RST.
+    """
+    side = recorder.directions[direction]
+    for event in recorder.resets:
+        if event.direction == direction and event.seq and side.origin is not None and side.anchored:
+            found = examine(recorder, event, ("client", "server"))
+            if found.effective and not found.foreign and found.form != "refused":
+                return recorder.offset(direction, event.seq)
+    return 0
+
+
 def _later_data(recorder: Recorder, direction: int, reset: Event) -> bool:
     side = recorder.directions[direction]
     return (
@@ -101,11 +120,22 @@ def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterat
     # A host that asks for a connection resets what is left of an older one, and goes on asking (RFC 9293 §3.10.7.3).
     if any(event.flags & SYN and event.frame > reset.frame for event in recorder.events):
         return
+    if _another_connection(recorder, reset):
+        return
     if _later_data(recorder, reset.direction, reset):
         yield (
             f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a host"
             " that has sent a RST does not do."
         )
+
+
+def _another_connection(recorder: Recorder, reset: Event) -> bool:
+    """What comes behind a RST is far from where its side stood: the port was used anew, and the SYN is not in the
+    capture."""
+    later = (e for e in recorder.events if e.direction == reset.direction and e.frame > reset.frame and e.length)
+    following = next(later, None)
+    here = recorder.offset(reset.direction, reset.seq)
+    return following is not None and abs(recorder.offset(reset.direction, following.seq) - here) > _FAR
 
 
 def ttl_fits(recorder: Recorder, event: Event) -> bool:
@@ -196,6 +226,7 @@ def _place(recorder: Recorder, event: Event) -> Iterator[str]:
     beyond = recorder.offset(event.direction, event.seq) - max(side.sent, side.acked or 0)
     if beyond > 0:
         yield (
-            f"Its sequence number is {beyond:,} beyond all that its side had sent, as of somebody who guesses; a"
-            " receiver does not take such a RST (RFC 5961)."
+            f"Its sequence number is {beyond:,} beyond all that is in the capture of its side: either that much was"
+            " sent and not captured, or somebody guessed the number, and then a receiver does not take the RST"
+            " (RFC 5961)."
         )

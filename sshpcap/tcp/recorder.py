@@ -54,6 +54,8 @@ class Recorder:
         self.resets: list[Event] = []
         self.icmp: list[IcmpError] = []
         self.clock_steps = 0
+        self.clock_back = 0
+        """Nanoseconds by which a frame's time lay at most before that of an earlier frame."""
         self.tunnels: list[tuple[str, ...]] = []
         """Tunnels that its segments came through."""
         self.duplicates = 0
@@ -247,6 +249,7 @@ class Recorder:
         frame, time, _, _, seq, ack, flags, window, ttl, _, _, _, _, tunnel, checksum = segment
         if time < self.last_time:
             self.clock_steps += 1
+            self.clock_back = max(self.clock_back, self.last_time - time)
         else:
             self.last_time = time
         self.last_frame = frame

@@ -222,3 +222,35 @@ def test_every_text_of_the_catalogues_index_leads_to_its_findings() -> None:
             found |= findings
         missed = [entry for entry, findings in wanted.items() if not findings & found and entry not in _ELSEWHERE]
         assert not missed, f"{texts}: {missed}"
+
+
+def _order(text: str) -> list[str]:
+    return [fit.finding for fit in search(text)]
+
+
+def test_a_text_that_is_all_comes_before_one_that_is_a_part() -> None:
+    fits = {fit.finding: fit for fit in search("Connection closed by 203.0.113.7 port 22")}
+    order = list(fits)
+    assert order[:2] == ["closed-during-handshake", "closed-during-login"]
+    # OpenSSH 9.5 and later print it alone before identification, too: a condition. So does it behind a key's press.
+    assert order.index("login-grace-time") < order.index("login-grace-time-at-prompt") < order.index("max-startups")
+    assert fits["weak-algorithm-refused"].weight < fits["max-startups"].weight  # what a log has is another line
+    # The line in front is missing in the text, and said.
+    changed = next(fit for fit in search("Host key verification failed.") if fit.finding == "host-key-changed")
+    assert changed.also.startswith("WARNING: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("Permission denied (publickey).", "no-usable-public-key"),
+        ("Permission denied (publickey,gssapi-keyex,gssapi-with-mic).", "no-usable-public-key"),
+        ("no matching host key type found. Their offer: ssh-rsa,ssh-dss", "no-common-host-key-algorithm"),
+        ("no matching cipher found. Their offer: aes128-cbc,3des-cbc", "no-common-cipher"),
+        ("Too many authentication failures", "too-many-authentication-failures"),
+        ("Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures",
+         "too-many-authentication-failures"),
+    ],
+)  # fmt: skip
+def test_what_people_paste_without_its_beginning(text: str, first: str) -> None:
+    assert _order(text)[0] == first
