@@ -37,6 +37,8 @@ _SERVICE_ACCEPT: Final = 1 + 4 + len("ssh-userauth")
 _FIRST_TURNS: Final = 8
 """SSH_MSG_SERVICE_ACCEPT is among the first: only extensions (RFC 8308) and messages without meaning come before."""
 _SUCCESS: Final = 1
+_IGNORED: Final = 1 + 4
+"""SSH_MSG_IGNORE without data."""
 _TOO_MANY: Final = 1 + 4 + 4 + len("Too many authentication failures") + 4
 """SSH_MSG_DISCONNECT of sshd at MaxAuthTries (RFC 4253 §11.1; no language)."""
 _EMPTY_FAILURE: Final = 1 + 4 + 1
@@ -148,13 +150,28 @@ def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
         # Some clients do not wait for SSH_MSG_SERVICE_ACCEPT before they ask for the login; what else stands behind it
         # was not asked for (a banner).
         waits = own is not None and request.octets == own.size(_SERVICE_ACCEPT)
+        behind = _said(behind, seal, dialogue)
         asked = [_Asked(request.frame, request.time, behind)] if behind and not waits else []
         rest = listed[place + 1 :]
         # A client's turn and the server's that follows it.
         for ask, answer in zip(rest[::2], (*rest[1::2], None), strict=False):
-            asked.append(_Asked(ask.parts[-1].frame, ask.parts[-1].time, answer.parts if answer else ()))
+            said = _said(answer.parts, seal, dialogue) if answer else ()
+            asked.append(_Asked(ask.parts[-1].frame, ask.parts[-1].time, said))
         return _until_success(service, service.first_time - request.time, asked, rest, seal, dialogue)
     return None
+
+
+def _said(parts: tuple[Part, ...], seal: Sealing, dialogue: Dialogue) -> tuple[Part, ...]:
+    """What an answer says. AsyncSSH puts an empty SSH_MSG_IGNORE in front of every packet of a login (connection.py,
+    send_packet), which is as long as a success where blocks are long."""
+    if _server(dialogue) != "AsyncSSH":
+        return parts
+    ignored, kept = False, []
+    for part in parts:
+        ignored = not ignored and part.octets == seal.size(_IGNORED)
+        if not ignored:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _until_success(

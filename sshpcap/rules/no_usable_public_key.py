@@ -44,6 +44,10 @@ _MESSAGES = {
 }
 
 
+_SLOW_WITH_PASSWORDS = ("OpenSSH", "Dropbear")
+"""Servers of which a quick refusal tells something; most libraries refuse passwords at once."""
+
+
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the client leaves at once behind quick refusals."""
     login = failed_login(session)
@@ -55,6 +59,8 @@ def check(session: Session) -> Iterator[Finding]:
     single = [names for names in login.offered_methods if "," not in names]
     if alone and login.offered_methods[:1] != tuple(single[:1]):
         return  # the server takes several methods, and the client tried none: something else happened
+    server = session.server.identification
+    sure = server is not None and server.implementation in _SLOW_WITH_PASSWORDS
     what = (
         "the first request, which asks for the methods, was answered as by a server that takes few; the client left"
         " without trying one"
@@ -67,7 +73,7 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if not alone and tuple(single) == login.offered_methods != () else "low",
+        confidence="medium" if sure and not alone and tuple(single) == login.offered_methods != () else "low",
         party="client",
         title=TITLE,
         summary=told(session, what),

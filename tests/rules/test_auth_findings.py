@@ -121,6 +121,56 @@ def test_what_may_be_a_success_is_none_where_the_client_goes_on() -> None:
     assert session.authentication.result == "unknown"
 
 
+def _at_asyncssh(cipher: Cipher, *answers: int, together: bool = False) -> Session:
+    """AsyncSSH's server, which sends an empty SSH_MSG_IGNORE (5 octets) in front of every packet of a login: a write of
+    its own, that may share a segment with the next."""
+    login = Login(cipher, software="AsyncSSH_2.24.1")
+    login.begins()
+    went_on = (300, 300, 300) if answers[-1] == SUCCESS else ()
+    for answer in (*answers, *went_on):
+        if together:
+            login.asks(64, 5, answer)
+        else:
+            login.asks(64, 5)
+            login.says(login.flow.server, answer)
+    return session_of(login.ends())
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_what_is_to_be_ignored_is_no_success(cipher: Cipher) -> None:
+    refusal = Login.refusal("password")
+    refused = _at_asyncssh(cipher, refusal, refusal, refusal).authentication
+    accepted = _at_asyncssh(cipher, refusal, refusal, SUCCESS).authentication
+    assert refused is not None
+    assert accepted is not None
+    assert (refused.result, refused.refusals, refused.accepted_frame) == ("failed", 3, None)
+    assert (accepted.result, accepted.refusals) == ("succeeded", 2)
+    joined = _at_asyncssh(cipher, refusal, refusal, refusal, together=True).authentication
+    assert joined is not None
+    assert joined.result in ("failed", "unknown")
+    joined = _at_asyncssh(cipher, refusal, refusal, SUCCESS, together=True).authentication
+    assert joined is not None
+    assert joined.result in ("succeeded", "unknown")
+
+
+def test_quick_refusals_of_a_server_that_may_know_no_pause() -> None:
+    """publickey and password are about as long: only of servers that refuse passwords slowly does that tell of keys."""
+    session = _at_asyncssh(CHACHA, *[Login.refusal("password")] * 3)
+    (finding,) = told(session)
+    assert (finding.id, finding.confidence) == ("no-usable-public-key", "low")
+
+
+def test_a_reset_tells_how_much_was_sent() -> None:
+    """Octets that the capture lost: the answer that matters may be among them."""
+    login = _at_methods("publickey")
+    login.asks(110, 75)
+    login.flow.server.skips(28)
+    login.flow.server.rst()
+    inferred = session_of(login.flow).authentication
+    assert inferred is not None
+    assert inferred.result == "unknown"
+
+
 @pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
 def test_a_question_is_no_refusal_of_a_key(cipher: Cipher) -> None:
     """keyboard-interactive: the question may be as long as a refusal; behind the reply PAM asks for nothing more."""
