@@ -127,7 +127,7 @@ def _client_causes(session: Session, login: Authentication) -> Iterator[str]:
         yield "the server asked a question that the client did not answer"
     else:
         yield "the client had no key or method that the server takes"
-    if login.refusals == 1:
+    if login.refusals == 1 and name == "OpenSSH":
         yield "OpenSSH's client knows another host key and may go on (StrictHostKeyChecking no): no passwords then"
     yield "the server's octets were damaged on the way, so that the MAC did not fit"
     yield "the user or the program broke off"
