@@ -66,6 +66,8 @@ def interpret(
     ending = attribute(recorder, names, observed_until, ttls)
     cover = transport.coverage(recorder, dialogue)
     reached = handshake.milestones(recorder, dialogue, cover.one_sided)
+    if handshake.closed_too_soon(dialogue, ending):
+        reached = tuple(milestone for milestone in reached if milestone.stage != "encrypted")
     stage = handshake.stage_until(reached, None)
     waiting = handshake.awaited(recorder, dialogue, ending, stage, observed_until)
     server_end = recorder.endpoints[1 - dialogue.client]

@@ -37,17 +37,24 @@ _SERVICE_ACCEPT: Final = 1 + 4 + len("ssh-userauth")
 _FIRST_TURNS: Final = 8
 """SSH_MSG_SERVICE_ACCEPT is among the first: only extensions (RFC 8308) and messages without meaning come before."""
 _SUCCESS: Final = 1
+_IGNORED: Final = 1 + 4
+"""SSH_MSG_IGNORE without data."""
 _TOO_MANY: Final = 1 + 4 + 4 + len("Too many authentication failures") + 4
 """SSH_MSG_DISCONNECT of sshd at MaxAuthTries (RFC 4253 §11.1; no language)."""
 _EMPTY_FAILURE: Final = 1 + 4 + 1
 """SSH_MSG_USERAUTH_FAILURE with an empty list: where blocks are long it is no longer than a success."""
+
+_NO_PROMPT: Final = 1 + 4 + 4 + 4 + 4
+"""SSH_MSG_USERAUTH_INFO_REQUEST that asks nothing: what sshd sends when PAM is content (RFC 4256 §3.2)."""
+_QUESTIONED: Final = 4
+"""Which methods there are, the question, the reply, the consent."""
 
 _SLOW_NS: Final = 800_000_000
 """More than any check of a public key takes, less than PAM's delay of some 2 s (measured: 1.3 to 4.3 s)."""
 _SLOW_DROPBEAR_NS: Final = 200_000_000
 """Dropbear waits 250 to 350 ms before it refuses a password."""
 _AT_LEAST_INNER: Final = 16
-"""Dropbear pads every packet to 16 octets at least."""
+"""Dropbear pads every packet to 16 octets at least (packet.c, MIN_PACKET_LEN), counted as blocks are."""
 
 _UNREFUSED: Final = 2
 """Answers that a login may have had without any refusal, for its end to be called a failure: banner and question."""
@@ -143,13 +150,28 @@ def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
         # Some clients do not wait for SSH_MSG_SERVICE_ACCEPT before they ask for the login; what else stands behind it
         # was not asked for (a banner).
         waits = own is not None and request.octets == own.size(_SERVICE_ACCEPT)
+        behind = _said(behind, seal, dialogue)
         asked = [_Asked(request.frame, request.time, behind)] if behind and not waits else []
         rest = listed[place + 1 :]
         # A client's turn and the server's that follows it.
         for ask, answer in zip(rest[::2], (*rest[1::2], None), strict=False):
-            asked.append(_Asked(ask.parts[-1].frame, ask.parts[-1].time, answer.parts if answer else ()))
+            said = _said(answer.parts, seal, dialogue) if answer else ()
+            asked.append(_Asked(ask.parts[-1].frame, ask.parts[-1].time, said))
         return _until_success(service, service.first_time - request.time, asked, rest, seal, dialogue)
     return None
+
+
+def _said(parts: tuple[Part, ...], seal: Sealing, dialogue: Dialogue) -> tuple[Part, ...]:
+    """What an answer says. AsyncSSH puts an empty SSH_MSG_IGNORE in front of every packet of a login (connection.py,
+    send_packet), which is as long as a success where blocks are long."""
+    if _server(dialogue) != "AsyncSSH":
+        return parts
+    ignored, kept = False, []
+    for part in parts:
+        ignored = not ignored and part.octets == seal.size(_IGNORED)
+        if not ignored:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _until_success(
@@ -157,7 +179,8 @@ def _until_success(
 ) -> _Login:
     sizes = {seal.size(_SUCCESS)}
     if _server(dialogue) == "Dropbear":
-        sizes = {max(seal.smallest, 4 + _AT_LEAST_INNER + seal.tag)}
+        inner = _AT_LEAST_INNER + (0 if seal.length_counts else 4)
+        sizes = {max(seal.smallest, inner + seal.tag)}
     for count, one in enumerate(asked, start=1):
         accepted = next((part for part in one.answer if part.octets in sizes and part.sure and one.readable), None)
         if accepted is not None:
@@ -230,7 +253,7 @@ def _judged(
     login: _Login, turns: Turns, seal: Sealing, dialogue: Dialogue, ending: Ending, *, steady: bool
 ) -> Authentication:
     """The result; without a `steady` clock nothing is said about pauses."""
-    refused = tuple(one for one in login.asked if _reading(one, login) == "refused")
+    refused = tuple(one for one in login.asked if _reading(one, login, seal) == "refused")
     slow = _slow(login, refused, dialogue) if steady else ()
     succeeded = login.accepted is not None
     result, confidence = _result(login, refused, turns, seal, ending)
@@ -243,30 +266,41 @@ def _judged(
         slow_refusals=len(slow),
         last_answer_like=_last_answer(login, seal),
         offered_methods=_lists(login.refusal, seal) if login.refusal is not None and refused else (),
-        exchanges=tuple(_exchange(one, login) for one in login.asked[: limits.SHOWN_EXCHANGES]),
+        exchanges=tuple(_exchange(one, login, seal) for one in login.asked[: limits.SHOWN_EXCHANGES]),
         accepted_frame=login.accepted.frame if login.accepted else None,
         after=_after(login, dialogue, ending) if succeeded and turns.complete else None,
         reasoning=tuple(_reasoning(login, refused, slow, seal, turns)),
     )
 
 
-def _reading(one: _Asked, login: _Login) -> _Reading:
+def _reading(one: _Asked, login: _Login, seal: Sealing) -> _Reading:
     if one.last is None:
         return "unanswered"
     if login.accepted is not None and login.accepted in one.answer:
         return "accepted"
     if not one.readable:
         return "unreadable"
-    return "refused" if one.last.octets == login.refusal else "other"
+    return "refused" if one.last.octets == login.refusal and not _question(one, login, seal) else "other"
 
 
-def _exchange(one: _Asked, login: _Login) -> Exchange:
+def _question(one: _Asked, login: _Login, seal: Sealing) -> bool:
+    """PAM's question, as long as a refusal: behind the reply to it comes a request for nothing, and then the login.
+
+    No answer to a key or a password is as short as that (RFC 4256 §3.2: two empty texts, a tag, no prompt).
+    """
+    if login.accepted is None or len(login.asked) < _QUESTIONED or one is not login.asked[-3]:
+        return False
+    nothing = login.asked[-2]
+    return nothing.last is not None and nothing.last.octets == seal.size(_NO_PROMPT) != login.refusal
+
+
+def _exchange(one: _Asked, login: _Login, seal: Sealing) -> Exchange:
     return Exchange(
         frame=one.frame,
         answer_frame=one.last.frame if one.last else None,
         answer_octets=one.last.octets if one.last else None,
         delay=Duration(max(0, one.delay)) if one.last else None,
-        reading=_reading(one, login),
+        reading=_reading(one, login, seal),
     )
 
 
@@ -322,10 +356,21 @@ def _result(
         # No answer has the length of a refusal: a success may have come in one write with something else.
         return "unknown", "low"
     others = (one for one in (*answered[1:], last) if one not in refused)
+    cut_off = _says_too_many(login, refused, turns, seal)
+    others = (one for one in others if not (cut_off and one is last))
     if any(_may_hide_success(part, seal) for one in others for part in one.answer):
         return "unknown", "low"
-    sure = answered[0].readable and not _may_hide_success(last.answer[-1], seal)
+    sure = cut_off or (answered[0].readable and not _may_hide_success(last.answer[-1], seal))
     return "failed", "medium" if len(refused) > 1 or sure else "low"
+
+
+def _says_too_many(login: _Login, refused: tuple[_Asked, ...], turns: Turns, seal: Sealing) -> bool:
+    """The last word of all is one write behind refusals, as long as sshd's at MaxAuthTries: a client that was let in
+    would have gone on."""
+    last = login.asked[-1]
+    alone = last.last is not None and len(last.answer) == 1 and last.last.octets == seal.size(_TOO_MANY)
+    final = alone and last.last is turns.turns[-1].parts[-1]
+    return final and last.last.octets != login.refusal and len(refused) > 1 if last.last is not None else False
 
 
 def _may_hide_success(part: Part, seal: Sealing) -> bool:

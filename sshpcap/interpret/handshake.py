@@ -58,6 +58,15 @@ def _encrypted_ssh1(dialogue: Dialogue) -> int | None:
     return server.assembled.completed(server.cut_to, server.cut_to + 1)[0]
 
 
+def closed_too_soon(dialogue: Dialogue, ending: Ending) -> bool:
+    """The server closed before the client switched to encryption: what the client sent later found nobody."""
+    consent = dialogue.client_voice.first(numbers.NEWKEYS)
+    server = 1 - dialogue.client
+    if consent is None or ending.frame is None or ending.how not in ("fin", "rst") or ending.by != server:
+        return False
+    return ending.confidence == "high" and ending.frame < consent.frame
+
+
 def stage_until(reached: tuple[Milestone, ...], frame: int | None) -> Stage:
     """The furthest stage reached by a frame (None: by the end)."""
     stages = [m.stage for m in reached if frame is None or m.frame <= frame]
@@ -135,7 +144,7 @@ def awaited(
         return None
     dialogue = _until_close(recorder, dialogue, ending)
     party, what = _next_step(dialogue)
-    frame, time = _last_progress(recorder, dialogue)
+    frame, time = _last_progress(recorder, dialogue, ending)
     # A clock that was set back makes the rest of the capture look late.
     until = observed_until - recorder.clock_back
     if ending.how in ("fin", "rst") and ending.time is not None:
@@ -161,7 +170,7 @@ def _until_close(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Dial
     in_time = tuple(spoken for spoken in dialogue.voices[other].spoken if spoken.frame <= ending.frame)
     voices = [voice._replace(spoken=in_time) if n == other else voice for n, voice in enumerate(dialogue.voices)]
     before = dialogue._replace(voices=(voices[0], voices[1]))
-    return before if ending.time - _last_progress(recorder, before)[1] >= _CROSSED_NS else dialogue
+    return before if ending.time - _last_progress(recorder, before, ending)[1] >= _CROSSED_NS else dialogue
 
 
 def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
@@ -211,9 +220,15 @@ def _showed_key(voice: Voice) -> bool:
     return any(spoken.kex is not None and "K_S" in spoken.kex for spoken in voice.spoken)
 
 
-def _last_progress(recorder: Recorder, dialogue: Dialogue) -> tuple[int, int]:
+def _last_progress(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> tuple[int, int]:
     """The last frame that brought something new: a unit, or the opening of the connection."""
-    steps = [(s.frame, s.time.ns) for voice in dialogue.voices for s in voice.spoken]
+    late = closed_too_soon(dialogue, ending)
+    steps = [
+        (s.frame, s.time.ns)
+        for voice in dialogue.voices
+        for s in voice.spoken
+        if not late or ending.frame is None or s.frame < ending.frame
+    ]
     if not steps:
         steps = [(event.frame, event.time) for event in recorder.events if event.flags & 2]
     return max(steps, default=(recorder.first_frame, recorder.first_time))
@@ -237,12 +252,12 @@ def outcome(
     if coverage.gaps and not any(side.data_bytes for side in recorder.directions):
         return "incomplete"  # nothing of what was said is in the capture
     if ending.how in ("fin", "rst"):
-        return "failed" if _surely_unencrypted(recorder, dialogue) else "incomplete"
+        return "failed" if _surely_unencrypted(recorder, dialogue, ending) else "incomplete"
     if spoken_otherwise is not None:
         return spoken_otherwise
     if recorder.superseded_by is not None or _opening_alone(recorder) or _fin_unseen(recorder):
         return "incomplete"
-    if coverage.gaps and not _surely_unencrypted(recorder, dialogue):
+    if coverage.gaps and not _surely_unencrypted(recorder, dialogue, ending):
         return "incomplete"
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
@@ -263,12 +278,12 @@ def _opening_alone(recorder: Recorder) -> bool:
     return len(recorder.events) == 2 and not recorder.icmp and all(event.flags & SYN for event in recorder.events)
 
 
-def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue) -> bool:
+def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> bool:
     """Something proves that the handshake did not complete: a side without NEWKEYS of which all is there, or a
     reason."""
     if dialogue.negotiation is not None and not dialogue.negotiation.agreed:
         return True
-    if any(voice.first(numbers.DISCONNECT) for voice in dialogue.voices):
+    if any(voice.first(numbers.DISCONNECT) for voice in dialogue.voices) or closed_too_soon(dialogue, ending):
         return True
     return any(
         complete(recorder, dialogue, direction) and dialogue.voices[direction].state is not State.ENCRYPTED

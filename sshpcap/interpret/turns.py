@@ -13,16 +13,22 @@ from operator import attrgetter
 from typing import Final, Literal, NamedTuple, cast
 
 from sshpcap import limits
+from sshpcap.frames import ACK, RST
 from sshpcap.interpret.dialogue import Dialogue, Voice
 from sshpcap.model import Negotiation
 from sshpcap.ssh.cut import State
 from sshpcap.ssh.packet_sizes import Sealing, sealing
 from sshpcap.tcp.recorder import Recorder
+from sshpcap.tcp.sequence import unwrap
 
 Told = Literal["exact", "by size", "unknown"]
 
 _LEAST_FULL: Final = 512
 """A segment shorter than this is not full; RFC 9293 §3.7.1: the smallest default MSS is 536."""
+
+
+_NEAR: Final = 1 << 16
+"""A RST whose sequence number is further away is none of the connection's."""
 
 
 class Part(NamedTuple):
@@ -115,7 +121,7 @@ def _pieces(recorder: Recorder, dialogue: Dialogue) -> tuple[list[_Piece], bool]
     for direction, voice in enumerate(dialogue.voices):
         side, assembled, cut_to = recorder.directions[direction], voice.assembled, voice.cut_to
         gap = next((start for start, end in assembled.gaps() if end > voice.cut_to), len(assembled.octets))
-        known = max(side.sent - (side.fin is not None), (side.acked or 0) - 1)
+        known = max(side.sent - (side.fin is not None), (side.acked or 0) - 1, _told_by_resets(recorder, direction))
         complete = complete and gap == len(assembled.octets) and not side.stream.limit_hit and known <= gap
         ends = [*assembled.starts[1:], len(assembled.octets)]
         for start, end, frame, time in zip(assembled.starts, ends, assembled.frames, assembled.times, strict=True):
@@ -128,6 +134,14 @@ def _pieces(recorder: Recorder, dialogue: Dialogue) -> tuple[list[_Piece], bool]
     if missing:
         found = [piece for piece in found if piece.frame < min(missing)]
     return found[: limits.MAX_EVENTS], complete and len(found) <= limits.MAX_EVENTS
+
+
+def _told_by_resets(recorder: Recorder, direction: int) -> int:
+    """Octets that a side had sent by the sequence number of a RST from its live socket; 0 without one."""
+    side = recorder.directions[direction]
+    resets = [e for e in recorder.events if e.direction == direction and e.flags & RST and e.flags & ACK]
+    sent = [unwrap(e.seq, side.origin or 0, side.sent) - (side.fin is not None) for e in resets]
+    return max((one for one in sent if one - side.sent < _NEAR), default=0)
 
 
 def _full(pieces: list[_Piece]) -> int:

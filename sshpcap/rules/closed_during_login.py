@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Authentication, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, with_close
-from sshpcap.rules.login import exchanges, last_speaker, told
+from sshpcap.rules.login import exchanges, last_speaker, methods, told
 from sshpcap.rules.printed import fill, together
 
 ID = "closed-during-login"
@@ -72,8 +72,8 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE if tried else "Closed before the login began",
         summary=told(session, _what(session, login)),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
-        expected_messages=fill(_BY_SERVER if by_server else _BY_CLIENT, session, list="publickey,password"),
-        causes=tuple(_server_causes() if by_server else _client_causes(session, tried=tried)),
+        expected_messages=fill(_BY_SERVER if by_server else _BY_CLIENT, session, list=methods(login)),
+        causes=tuple(_server_causes() if by_server else _client_causes(session, login)),
         remedies=(
             Remedy(
                 side="server", action="read sshd's log at this second", command="journalctl -u ssh --since '-10 min'"
@@ -107,10 +107,10 @@ def _server_causes() -> Iterator[str]:
     yield "the client's octets were damaged on the way, so that the MAC did not fit"
 
 
-def _client_causes(session: Session, *, tried: bool) -> Iterator[str]:
+def _client_causes(session: Session, login: Authentication) -> Iterator[str]:
     identification = session.client.identification
     name = identification.implementation if identification else None
-    if not tried:
+    if login.result == "not_tried":
         late = (
             f"{name} checks it only after NEWKEYS"
             if name in _CHECK_AFTER_NEWKEYS
@@ -119,7 +119,16 @@ def _client_causes(session: Session, *, tried: bool) -> Iterator[str]:
         yield f"the client did not accept the host key ({late})"
         yield "a scanner or a health check that looks no further"
         return
-    yield "the client had no key or method that the server takes"
+    if login.refusals and login.exchanges[-1].reading == "other":
+        yield (
+            "the server knows the key that was offered (its last answer is no refusal), and the client could not sign:"
+            " the key is encrypted and nobody gave its passphrase (BatchMode), the agent or the security key refused"
+        )
+        yield "the server asked a question that the client did not answer"
+    else:
+        yield "the client had no key or method that the server takes"
+    if login.refusals == 1 and name == "OpenSSH":
+        yield "OpenSSH's client knows another host key and may go on (StrictHostKeyChecking no): no passwords then"
     yield "the server's octets were damaged on the way, so that the MAC did not fit"
     yield "the user or the program broke off"
 

@@ -21,8 +21,8 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, with_close
+from sshpcap.model import Evidence, Finding, Identification, Remedy, Session
+from sshpcap.rules.base import Rule, how_it_ended, listed, with_close
 from sshpcap.rules.host_key_not_accepted import keyscan
 from sshpcap.rules.printed import fill
 
@@ -37,9 +37,14 @@ _MESSAGES = {
 def check(session: Session) -> Iterator[Finding]:
     """Fire on ssh-keyscan."""
     client, key = session.client.identification, session.host_key
-    if client is None or not keyscan(session) or session.stage == "encrypted" or key is None:
+    if client is None or not keyscan(session) or session.stage == "encrypted":
         return
-    if session.close.how not in ("fin", "rst") or session.close.by != "client":
+    if session.close.how not in ("fin", "rst"):
+        return
+    if key is None:
+        yield from _not_there(session, client)
+        return
+    if session.close.by != "client":
         return
     server = session.server.identification
     yield Finding(
@@ -65,6 +70,31 @@ def check(session: Session) -> Iterator[Finding]:
                 action="before the key goes to known_hosts, compare it with the server's own, on its console",
                 command="for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done",
             ),
+        ),
+    )
+
+
+def _not_there(session: Session, client: Identification) -> Iterator[Finding]:
+    """It asked for a kind of key that the server does not have, as it does for each kind in turn."""
+    agreed = session.negotiation
+    slot = agreed.server_host_key_algorithm if agreed is not None else None
+    if agreed is None or slot is None or slot.chosen is not None or not agreed.kex_algorithm.chosen:
+        return
+    yield Finding(
+        id=ID,
+        severity="warning",
+        confidence="high",
+        party="client",
+        title="A kind of host key was asked for that the server does not have",
+        summary=(
+            f"ssh-keyscan asked for {listed(slot.client_offer)}; the server has no such key and offers"
+            f" {listed(slot.server_offer)}. {how_it_ended(session).capitalize()}. Nobody tried to log in, and nothing"
+            " is wrong: ssh-keyscan asks for each kind in a connection of its own."
+        ),
+        evidence=with_close(session, Evidence(frame=client.frame, what=f'the client names itself "{client.software}"')),
+        causes=("a job that fills known_hosts", "somebody who takes stock of servers and their keys"),
+        remedies=(
+            Remedy(side="client", action="nothing; or let the job ask only for kinds that there are (ssh-keyscan -t)"),
         ),
     )
 

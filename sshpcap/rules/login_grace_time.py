@@ -6,7 +6,8 @@ What it means
     Dropbear.
 
 How it is known
-    The server closed first, the client was the one to move, and the time since the connection was opened fits.
+    The server closed first, the client was the one to move, and the time since the connection was opened fits. What
+    the client sends behind that close counts no more: the answer of a user who looked at the host key for too long.
 
 When it may be wrong
     That the server closed while the client was to move is certain. That its time limit was the reason is an
@@ -51,6 +52,7 @@ _KNOWN = (
 _LOGGED = {
     "sshd_log": "Timeout before authentication for {client} port {client_port}",
     "sshd_log_since_9_8": "Timeout before authentication for connection from {client} to {server}",
+    "openssh_client_when_answered": "ssh_dispatch_run_fatal: Connection to {server} port {port}: Broken pipe",
     "dropbear_log": "Exit before auth from <{client}:{client_port}>: Timeout before auth",
 }
 

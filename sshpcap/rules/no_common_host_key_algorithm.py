@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Session
 from sshpcap.rules import negotiation
 from sshpcap.rules.base import Rule
+from sshpcap.rules.host_key_not_accepted import keyscan
 
 KIND = negotiation.Kind(
     id="no-common-host-key-algorithm",
@@ -47,7 +48,9 @@ KIND = negotiation.Kind(
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire on the slots of this kind that have no match."""
+    """Fire on the slots of this kind that have no match; ssh-keyscan asks for every kind (host-key-collected)."""
+    if keyscan(session):
+        return
     yield from negotiation.check(session, KIND)
 
 

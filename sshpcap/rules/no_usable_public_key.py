@@ -44,6 +44,10 @@ _MESSAGES = {
 }
 
 
+_SLOW_WITH_PASSWORDS = ("OpenSSH", "Dropbear")
+"""Servers of which a quick refusal tells something; most libraries refuse passwords at once."""
+
+
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the client leaves at once behind quick refusals."""
     login = failed_login(session)
@@ -53,8 +57,10 @@ def check(session: Session) -> Iterator[Finding]:
         return
     alone = login.refusals == 1
     single = [names for names in login.offered_methods if "," not in names]
-    if alone and not single:
+    if alone and login.offered_methods[:1] != tuple(single[:1]):
         return  # the server takes several methods, and the client tried none: something else happened
+    server = session.server.identification
+    sure = server is not None and server.implementation in _SLOW_WITH_PASSWORDS
     what = (
         "the first request, which asks for the methods, was answered as by a server that takes few; the client left"
         " without trying one"
@@ -67,14 +73,21 @@ def check(session: Session) -> Iterator[Finding]:
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if not alone and tuple(single) == login.offered_methods != () else "low",
+        confidence="medium" if sure and not alone and tuple(single) == login.offered_methods != () else "low",
         party="client",
         title=TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused")),
         expected_messages=fill(_MESSAGES, session, list=methods(login)),
         causes=(
+            *(
+                ("the server takes one method, and the client had none for it: no key to offer, or only passwords",)
+                if alone
+                else ()
+            ),
             "the client's key is not in the user's authorized_keys on the server, or the user name is wrong",
+            "the user is kept out: AllowUsers, DenyUsers, PermitRootLogin, a login shell that does not exist,"
+            " from= in authorized_keys",
             "a wrong password, at a server that refuses it without a pause (no PAM)",
             "authorized_keys, .ssh or the home directory belong to somebody else or are writable by others",
             "the server takes no signatures of this kind (ssh-rsa with SHA-1), or takes only passwords and the client"
@@ -89,6 +102,11 @@ def check(session: Session) -> Iterator[Finding]:
                 command="chmod go-w ~; chmod 700 ~/.ssh; chmod 600 ~/.ssh/authorized_keys",
             ),
             Remedy(side="server", action="and, where SELinux is on, their labels", command="restorecon -R ~/.ssh"),
+            Remedy(
+                side="server",
+                action="see which rules apply to the user",
+                command=f"sshd -T -C user=USER,addr={session.client.address} | grep -Ei 'allow|deny|permitroot|auth'",
+            ),
             Remedy(
                 side="server",
                 action="let the log say why. sshd_config:",

@@ -21,6 +21,9 @@ from sshpcap.ssh.wire import Malformed, printable
 Marker = Literal["plain", "cert-authority", "revoked"]
 _MARKERS: Final[dict[str, Marker]] = {"@cert-authority": "cert-authority", "@revoked": "revoked"}
 _DEFAULT_PORT: Final = 22
+_CERTIFICATE: Final = "-cert-v01@openssh.com"
+_LONGEST_PATTERN: Final = 1023
+"""Octets: OpenSSH's match_pattern_list has room for no more, and then nothing of the field fits."""
 _GRAVITY: Final[tuple[KnownStatus, ...]] = (
     "revoked",
     "changed",
@@ -49,15 +52,17 @@ class Entry(NamedTuple):
 def read_known_hosts(text: str, file: str) -> Iterator[Entry]:
     """The lines of a known_hosts file that can be read; others are skipped, as OpenSSH does."""
     for number, line in enumerate(text.split("\n"), start=1):
-        words = line.strip().split()
-        if not words or words[0].startswith("#"):
-            continue
+        # Blanks and tabs part words, nothing else; what C reads ends at NUL.
+        line = line.partition("\0")[0].lstrip(" \t")
         marker: Marker = "plain"
-        if words[0].startswith("@"):
-            if words[0] not in _MARKERS:
+        if line.startswith("@"):
+            # A tab ends the marker only where the line has no blank (OpenSSH hostfile.c, check_markers).
+            word, _, line = line.partition(" " if " " in line else "\t")
+            if word not in _MARKERS:
                 continue
-            marker = _MARKERS[words.pop(0)]
-        if len(words) < 3:
+            marker = _MARKERS[word]
+        words = [word for word in re.split(r"[ \t]+", line) if word]
+        if len(words) < 3 or words[0].startswith("#"):
             continue
         fingerprint = _fingerprint(words[1], words[2])
         if fingerprint is not None:
@@ -66,7 +71,7 @@ def read_known_hosts(text: str, file: str) -> Iterator[Entry]:
 
 def _fingerprint(kind: str, encoded: str) -> str | None:
     try:
-        blob = base64.b64decode(encoded, validate=True)
+        blob = base64.b64decode(re.sub(r"[\r\v\f]", "", encoded), validate=True)
     except (binascii.Error, ValueError):
         return None
     key = read_public_key(blob)
@@ -85,6 +90,8 @@ def names_host(hosts: str, name: str) -> bool:
     found = False
     for pattern in hosts.split(","):
         negated = pattern.startswith("!")
+        if len(pattern.encode()) > _LONGEST_PATTERN:
+            return False
         if _matches(pattern.removeprefix("!").lower(), name):
             if negated:
                 return False
@@ -143,7 +150,7 @@ class KnownHosts:
         found = self._of_host(lookup_name(name, port), key, at, name)
         if found.status == "unknown" and port != _DEFAULT_PORT:
             without = self._of_host(name.lower(), key, at, name)
-            if without.status == "match" and not without.putty:
+            if without.status in ("match", "revoked") and not without.putty:
                 return without
         return found
 
@@ -155,14 +162,15 @@ class KnownHosts:
         problem = None
         authority = next(
             (e for e in lines if e.marker == "cert-authority" and key.certificate
-             and e.sha256 == key.certificate.ca_sha256), None,
-        )  # fmt: skip
+             and e.sha256 == key.certificate.ca_sha256 and not key.certificate.critical_options), None,
+        )  # fmt: skip  # there is no critical option of host certificates that OpenSSH knows
         if authority is not None and key.certificate is not None:
             problem = _problem(key.certificate, name, at)
             if problem is None:
                 return _known("match", host, authority)
         plain = [e for e in lines if e.marker == "plain" and not e.putty]
-        same = next((e for e in plain if e.sha256 == key.sha256), None)
+        # A whole certificate in the file is no plain key, though it has the fingerprint of one.
+        same = next((e for e in plain if e.sha256 == key.sha256 and not e.type.endswith(_CERTIFICATE)), None)
         cached = self._cached(host, key)
         if same is None and cached is not None and cached.sha256 == key.sha256:
             same = cached
@@ -219,7 +227,7 @@ class ShownKeys:
 
 
 def _plain_type(kind: str) -> str:
-    return kind.replace("-cert-v01@openssh.com", "") if kind.endswith("-cert-v01@openssh.com") else kind
+    return kind.removesuffix(_CERTIFICATE)
 
 
 def _fingerprints(key: HostKey) -> tuple[str, ...]:

@@ -242,6 +242,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "restorecon -R ~/.ssh": _SELINUX,
         "ssh -i ~/.ssh/KEY USER@HOST": "test_the_right_key_and_its_modes",
         "ssh -v USER@HOST": LOOK,
+        "sshd -T -C user=USER,addr={} | grep -Ei 'allow|deny|permitroot|auth'": LOOK,
     },
     "not_allowed_at_this_time": {
         "PerSourcePenalties authfail:1s noauth:0s max:30s": _PENALTIES,

@@ -52,6 +52,14 @@ CASES = {
     "certificate not yet valid": ("@cert-authority * {ca}", "host.example.org", 22, "future-cert"),
     "certificate, authority revoked": ("@cert-authority * {ca}\n@revoked * {ca}", "host.example.org", 22, "good-cert"),
     "certificate, key revoked": ("@cert-authority * {ca}\n@revoked * {good}", "host.example.org", 22, "good-cert"),
+    "revoked without port": ("@revoked host.example.org {one}", "host.example.org", 2222, "one"),
+    "carriage returns": ("host.example.org {one}\r", "host.example.org", 22, "one"),
+    "form feed": ("host.example.org\f{one}", "host.example.org", 22, "one"),
+    "no-break space": ("host.example.org\N{NO-BREAK SPACE}{one}", "host.example.org", 22, "one"),
+    "marker and tab": ("@revoked\thost.example.org {one}", "host.example.org", 22, "one"),
+    "long pattern": (f"{'a' * 1100},host.example.org {{one}}", "host.example.org", 22, "one"),
+    "long pattern behind": (f"host.example.org,{'a' * 1100} {{one}}", "host.example.org", 22, "one"),
+    "certificate with a critical option": ("@cert-authority * {ca}", "host.example.org", 22, "critical-cert"),
     "certificate for users": ("@cert-authority * {ca}", "host.example.org", 22, "user-cert"),
 }
 
@@ -59,11 +67,12 @@ CASES = {
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    for name in ("one", "two", "ca", "good", "old", "future", "nameless"):
+    for name in ("one", "two", "ca", "good", "old", "future", "nameless", "critical"):
         make_key(folder, name)
     make_key(folder, "rsa", "rsa", "-b", "2048")
     certify(folder, "ca", "good", "-n", "host.example.org")
     certify(folder, "ca", "nameless")
+    certify(folder, "ca", "critical", "-n", "host.example.org", "-O", "critical:something=else")
     certify(folder, "ca", "old", "-n", "host.example.org", "-V", "20200101:20200201")
     certify(folder, "ca", "future", "-n", "host.example.org", "-V", "20990101:20990201")
     make_key(folder, "user")

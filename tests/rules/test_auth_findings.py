@@ -6,7 +6,7 @@ import pytest
 
 from sshpcap.frames import RST
 from sshpcap.model import Finding, Session
-from tests.support.logins import AES_GCM, CHACHA, CIPHERS, SUCCESS, Cipher, Login
+from tests.support.logins import AES_GCM, CHACHA, CIPHERS, CTR, SUCCESS, Cipher, Login
 from tests.support.sessions import session_of, told
 from tests.support.wireflow import Flow
 
@@ -98,6 +98,116 @@ def test_too_many_keys_and_the_client_closes_first() -> None:
         login.asks(110, login.refusal("publickey,password"))
     login.asks(110, TOO_MANY)
     assert _found(login.ends()) == [("too-many-authentication-failures", "error", "medium")]
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_too_many_keys_in_every_cipher(cipher: Cipher) -> None:
+    """With AES-CTR the word for it may be a success and one packet more by its size, but nobody goes on behind it."""
+    login = _at_methods("publickey", cipher)
+    for _ in range(2):
+        login.asks(110, login.refusal("publickey"))
+    login.asks(110, TOO_MANY)
+    assert _found(login.ends()) == [("too-many-authentication-failures", "error", "medium")]
+
+
+def test_what_may_be_a_success_is_none_where_the_client_goes_on() -> None:
+    login = _at_methods("publickey", CTR)
+    for _ in range(2):
+        login.asks(110, login.refusal("publickey"))
+    login.asks(110, TOO_MANY)
+    login.says(login.flow.client, 40)
+    session = session_of(login.ends())
+    assert session.authentication is not None
+    assert session.authentication.result == "unknown"
+
+
+def _at_asyncssh(cipher: Cipher, *answers: int, together: bool = False) -> Session:
+    """AsyncSSH's server, which sends an empty SSH_MSG_IGNORE (5 octets) in front of every packet of a login: a write of
+    its own, that may share a segment with the next."""
+    login = Login(cipher, software="AsyncSSH_2.24.1")
+    login.begins()
+    went_on = (300, 300, 300) if answers[-1] == SUCCESS else ()
+    for answer in (*answers, *went_on):
+        if together:
+            login.asks(64, 5, answer)
+        else:
+            login.asks(64, 5)
+            login.says(login.flow.server, answer)
+    return session_of(login.ends())
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_what_is_to_be_ignored_is_no_success(cipher: Cipher) -> None:
+    refusal = Login.refusal("password")
+    refused = _at_asyncssh(cipher, refusal, refusal, refusal).authentication
+    accepted = _at_asyncssh(cipher, refusal, refusal, SUCCESS).authentication
+    assert refused is not None
+    assert accepted is not None
+    assert (refused.result, refused.refusals, refused.accepted_frame) == ("failed", 3, None)
+    assert (accepted.result, accepted.refusals) == ("succeeded", 2)
+    joined = _at_asyncssh(cipher, refusal, refusal, refusal, together=True).authentication
+    assert joined is not None
+    assert joined.result in ("failed", "unknown")
+    joined = _at_asyncssh(cipher, refusal, refusal, SUCCESS, together=True).authentication
+    assert joined is not None
+    assert joined.result in ("succeeded", "unknown")
+
+
+def test_quick_refusals_of_a_server_that_may_know_no_pause() -> None:
+    """publickey and password are about as long: only of servers that refuse passwords slowly does that tell of keys."""
+    session = _at_asyncssh(CHACHA, *[Login.refusal("password")] * 3)
+    (finding,) = told(session)
+    assert (finding.id, finding.confidence) == ("no-usable-public-key", "low")
+
+
+def test_a_reset_tells_how_much_was_sent() -> None:
+    """Octets that the capture lost: the answer that matters may be among them."""
+    login = _at_methods("publickey")
+    login.asks(110, 75)
+    login.flow.server.skips(28)
+    login.flow.server.rst()
+    inferred = session_of(login.flow).authentication
+    assert inferred is not None
+    assert inferred.result == "unknown"
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_a_question_is_no_refusal_of_a_key(cipher: Cipher) -> None:
+    """keyboard-interactive: the question may be as long as a refusal; behind the reply PAM asks for nothing more."""
+    methods = "publickey,keyboard-interactive"
+    login = _at_methods(methods, cipher)
+    login.asks(64, login.refusal(methods))  # SSH_MSG_USERAUTH_INFO_REQUEST
+    login.asks(40, 17)
+    login.asks(20, SUCCESS)
+    for _ in range(4):
+        login.asks(90, 300)
+    inferred = session_of(login.ends()).authentication
+    assert inferred is not None
+    assert (inferred.result, inferred.method, inferred.refusals) == ("succeeded", None, 1)
+
+
+def test_a_known_key_that_cannot_sign() -> None:
+    """The private key is encrypted, and nobody is there to be asked for the passphrase."""
+    login = _at_methods("publickey")
+    login.asks(110, 75)  # SSH_MSG_USERAUTH_PK_OK
+    _, finding = _one(login.ends())
+    assert finding.id == "closed-during-login"
+    assert "could not sign" in finding.causes[0]
+    assert not any("no key or method" in cause for cause in finding.causes)
+    assert "Permission denied (publickey)." in finding.expected_messages["openssh_client"]
+
+
+def test_a_client_without_a_method_where_the_list_may_have_several() -> None:
+    """A list of two is as long as keyboard-interactive alone: nothing says that the server takes one method only."""
+    login = _at_methods("publickey,password")
+    assert _found(login.ends()) == [("closed-during-login", "error", "medium")]
+
+
+def test_a_user_who_is_kept_out_is_among_the_causes() -> None:
+    login = _at_methods("publickey")
+    login.asks(110, login.refusal("publickey"))
+    _, finding = _one(login.ends())
+    assert any("AllowUsers" in cause for cause in finding.causes)
 
 
 def test_two_refusals_and_a_server_that_closes_are_not_too_many() -> None:

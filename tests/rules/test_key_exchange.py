@@ -125,6 +125,19 @@ def test_another_port_stands_in_brackets() -> None:
     assert "ssh-keygen -R '[203.0.113.7]:2222'" in [remedy.command for remedy in finding.remedies]
 
 
+def test_keyscan_asks_for_a_kind_of_key_that_the_server_does_not_have() -> None:
+    """It asks for each kind, one connection each: nothing is wrong, and nothing is to be added to the server."""
+    flow = greeted(client=identification("OpenSSH-keyscan"))
+    flow.client.sends(packet(kexinit(server_host_key_algorithms="sk-ssh-ed25519@openssh.com")))
+    flow.server.acks()
+    flow.server.sends(packet(kexinit(server_host_key_algorithms="ssh-ed25519")))
+    flow.client.acks()
+    (finding,) = told(session_of(closed(flow)))
+    assert (finding.id, finding.severity) == ("host-key-collected", "warning")
+    assert "sk-ssh-ed25519@openssh.com" in finding.summary
+    assert not any(remedy.command for remedy in finding.remedies)
+
+
 def test_keyscan_is_no_refusal() -> None:
     (finding,) = told(session_of(closed(shown(ed25519_key(), client="OpenSSH-keyscan"))))
     assert (finding.id, finding.severity) == ("host-key-collected", "warning")

@@ -259,6 +259,41 @@ def test_login_grace_time(seconds: float, confidence: str) -> None:
     assert [(f.id, f.confidence) for f in found] == [("login-grace-time", confidence)]
 
 
+def _asked_about_the_key(seconds: float) -> Flow:
+    """The server has shown its key and switched; the client's user thinks."""
+    flow = shown_key()
+    flow.wait(seconds)
+    return flow
+
+
+def test_patience_ends_while_the_user_looks_at_the_host_key() -> None:
+    """LoginGraceTime ran out at the question; the answer came later: the client's NEWKEYS meets nobody."""
+    flow = _asked_about_the_key(119.9)
+    flow.server.fin()
+    flow.client.acks()
+    flow.wait(3)
+    flow.client.sends(packet(newkeys()))
+    flow.server.rst()
+    session = session_of(flow)
+    assert (session.outcome, session.stage, session.close.stage) == ("failed", "newkeys", "newkeys")
+    assert session.authentication is None
+    assert session.awaited is not None
+    assert (session.awaited.party, session.awaited.what) == ("client", "SSH_MSG_NEWKEYS")
+    (finding,) = [one for one in session.findings if one.severity == "error"]
+    assert (finding.id, finding.confidence) == ("login-grace-time", "high")
+    assert "SSH_MSG_NEWKEYS" in finding.summary
+
+
+def test_a_server_that_closes_behind_the_clients_newkeys_was_encrypted() -> None:
+    flow = _asked_about_the_key(3)
+    flow.client.sends(packet(newkeys()))
+    flow.server.fin()
+    flow.client.fin()
+    session = session_of(flow)
+    assert (session.outcome, session.stage) == ("encrypted", "encrypted")
+    assert "login-grace-time" not in [one.id for one in session.findings]
+
+
 def test_incomplete_capture() -> None:
     session = session_of(proposed())
     assert [f.id for f in session.findings] == ["incomplete-capture"]

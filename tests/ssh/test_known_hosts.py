@@ -109,6 +109,38 @@ def test_verdicts(folder: Path) -> None:
     assert status(folder, f"host.example.org {two}\n192.0.2.7 {one}", names=("host.example.org",)) == ("changed", 1)
 
 
+def test_forms_of_lines(folder: Path) -> None:
+    """As a real ssh reads them (the lab holds the same lines against it)."""
+    one, two = public_of(folder, "one"), public_of(folder, "two")
+    kind, blob = one.split()
+    # A key that is revoked for the name without the port is revoked.
+    assert status(folder, f"@revoked 192.0.2.7 {one}", port=2222) == ("revoked", 1)
+    assert status(folder, f"192.0.2.7 {one}\r\n") == ("match", 1)
+    assert status(folder, f"\t192.0.2.7\t{kind}\t{blob}\tcomment") == ("match", 1)
+    # Only blanks and tabs part words; only a blank ends a marker, where there is one.
+    assert status(folder, f"192.0.2.7\f{one}") == ("unknown", None)
+    assert status(folder, f"192.0.2.7\N{NO-BREAK SPACE}{one}") == ("unknown", None)
+    assert status(folder, f"192.0.2.7 {one}\N{LINE SEPARATOR}192.0.2.7 {two}") == ("unknown", None)
+    assert status(folder, f"@revoked\t192.0.2.7 {one}") == ("unknown", None)
+    assert status(folder, f"@revoked\t192.0.2.7\t{kind}\t{blob}") == ("revoked", 1)
+    assert status(folder, f"192.0.2.7 {one}\0\n192.0.2.7 {two}") == ("match", 1)
+    assert status(folder, f"{'a' * 1100},192.0.2.7 {one}") == ("unknown", None)
+    assert status(folder, f"192.0.2.7,{'a' * 1100} {one}") == ("unknown", None)
+
+
+def test_a_certificate_in_the_place_of_a_key(folder: Path) -> None:
+    certify(folder, "ca", "one", "-n", "192.0.2.7")
+    whole = f"192.0.2.7 {public_of(folder, 'one-cert')}"
+    assert status(folder, whole, "one-cert") == ("changed", 1)
+    assert status(folder, whole, "one") == ("changed", 1)
+
+
+def test_a_certificate_with_a_critical_option(folder: Path) -> None:
+    """OpenSSH knows none for hosts, and takes no certificate that has one."""
+    certify(folder, "ca", "one", "-n", "192.0.2.7", "-O", "critical:something=else")
+    assert status(folder, f"@cert-authority * {public_of(folder, 'ca')}", "one-cert") == ("unknown", None)
+
+
 def test_the_key_under_another_name_is_told(folder: Path) -> None:
     hosts = KnownHosts(read_known_hosts(f"host.example.org {public_of(folder, 'one')}", "hosts"))
     verdict = hosts.verdict("192.0.2.7", 22, shown(folder, "one"), NOW)

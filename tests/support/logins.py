@@ -50,10 +50,12 @@ def sealed(cipher: Cipher, payload: int) -> bytes:
     return head + b"\xa5" * (length + cipher.tag)
 
 
-def encrypted(cipher: Cipher, flow: Flow | None = None, *, compression: str = "none") -> Flow:
+def encrypted(
+    cipher: Cipher, flow: Flow | None = None, *, compression: str = "none", software: str = "OpenSSH_9.2p1"
+) -> Flow:
     """A handshake to the end: both sides have sent NEWKEYS."""
     lists = {"encryption": cipher.encryption, "mac": cipher.mac, "compression": compression}
-    flow = proposed(flow, client=lists, server=lists)
+    flow = proposed(flow, client=lists, server=lists, software=software)
     flow.client.sends(packet(ecdh_init(bytes(32))))
     flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
     flow.client.sends(packet(newkeys()))

@@ -52,10 +52,14 @@ def greeted(flow: Flow | None = None, *, client: bytes | None = None, server: by
 
 
 def proposed(
-    flow: Flow | None = None, *, client: dict[str, str] | None = None, server: dict[str, str] | None = None
+    flow: Flow | None = None,
+    *,
+    client: dict[str, str] | None = None,
+    server: dict[str, str] | None = None,
+    software: str = "OpenSSH_9.2p1",
 ) -> Flow:
-    """… and both proposals; `client` and `server` change name-lists."""
-    flow = greeted(flow)
+    """… and both proposals; `client` and `server` change name-lists, `software` is the server's."""
+    flow = greeted(flow, server=identification(software))
     flow.client.sends(packet(kexinit(**(client or {}))))
     flow.server.acks()
     flow.server.sends(packet(kexinit(**(server or {}))))
