@@ -24,7 +24,7 @@ from sshpcap.net.rare import Rare
 from sshpcap.net.runs import Runs
 from sshpcap.net.strangers import MOST, Pair, Strangers, pair_of
 from sshpcap.net.triage import Muted
-from sshpcap.overall import fragment_notices, limit_notices, link_notices, neighbour_notices
+from sshpcap.overall import cut_notices, fragment_notices, limit_notices, link_notices, neighbour_notices
 from sshpcap.ssh.known_hosts import KnownHosts
 from sshpcap.teller import Teller
 from sshpcap.version import VERSION
@@ -358,6 +358,7 @@ class Analyzer(Intake):
         yield from link_notices(self._rare.unknown_links)
         if self._rare.decoder is not None:
             yield from fragment_notices(self._rare.decoder)
+            yield from cut_notices(self._rare.decoder)
         yield from neighbour_notices(self._neighbours, known)
         yield from limit_notices(
             most=self.max_connections,

@@ -139,6 +139,7 @@ class IcmpError(NamedTuple):
     source: Endpoint
     """Source of the quoted segment: the side that is told."""
     destination: Endpoint
-    seq: int
+    seq: int | None
+    """Of the quoted segment; None where the snaplen cut it off."""
     ttl: int
     """TTL of the ICMP packet itself."""

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from sshpcap.frames import FrameBlock, IcmpError, Int64s, Run, Segment
-from sshpcap.net.columns import Columns, checksums_of, keys_of, read_columns, segments
+from sshpcap.net.columns import Columns, checksums_of, read_columns, segments
+from sshpcap.net.keys import keys_of
 from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.openings import Numbering, Openings
 from sshpcap.net.rare import Rare, RareFrames

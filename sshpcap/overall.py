@@ -46,6 +46,18 @@ def fragment_notices(decoder: "Decoder") -> Iterator[Notice]:
         )
 
 
+def cut_notices(decoder: "Decoder") -> Iterator[Notice]:
+    """ICMP errors of which the capture does not hold enough to know whom they tell."""
+    if decoder.nameless_errors:
+        yield Notice(
+            code="icmp-cut",
+            frame=decoder.first_nameless,
+            count=decoder.nameless_errors,
+            text="an ICMP error was cut short before the ports of the segment that it is about: a connection that seems"
+            " to have no answer may have been rejected with it; capture whole frames (tcpdump -s 0)",
+        )
+
+
 def neighbour_notices(neighbours: "Neighbours", known: set[bytes]) -> Iterator[Notice]:
     """Hosts on the own network that nobody could find: a connection to them shows no SYN. `known` have connections."""
     missing = [one for one in neighbours.unanswered() if one.target not in known]

@@ -15,9 +15,10 @@ import numpy as np
 from sshpcap import limits
 from sshpcap.frames import Endpoint, FrameBlock, IcmpError, Segment
 from sshpcap.model import Party, Session
-from sshpcap.net.columns import keys_of, read_columns, segments
+from sshpcap.net.columns import read_columns, segments
 from sshpcap.net.decode import Decoder
 from sshpcap.net.fragments import Key
+from sshpcap.net.keys import keys_of
 
 Pair = tuple[Endpoint, Endpoint]
 

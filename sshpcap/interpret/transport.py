@@ -3,7 +3,7 @@
 from typing import Literal
 
 from sshpcap import limits
-from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_WRONG, RST, SYN
+from sshpcap.frames import ACK, CHECKSUM_LEFT_OUT, CHECKSUM_RIGHT, CHECKSUM_WRONG, RST, SYN, IcmpError
 from sshpcap.interpret.dialogue import Dialogue, Voice
 from sshpcap.interpret.words import address_text
 from sshpcap.model import (
@@ -269,7 +269,7 @@ def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
     found: dict[tuple[object, ...], list[int]] = {}
     opening = {event.seq for event in recorder.events if event.flags & SYN}
     for place, error in enumerate(recorder.icmp):
-        kind = (error.reporter, error.type, error.code, error.mtu, error.source, error.seq in opening)
+        kind = (error.reporter, error.type, error.code, error.mtu, error.source, _of_opening(recorder, error, opening))
         found.setdefault(kind, []).append(place)
     reports = []
     for places in list(found.values())[: limits.SHOWN_RESETS]:
@@ -282,12 +282,19 @@ def _icmp(recorder: Recorder, dialogue: Dialogue) -> tuple[IcmpReport, ...]:
                 reporter=address_text(error.reporter),
                 name=icmp_name(error),
                 mtu=error.mtu or None,
-                opening=error.seq in opening,
+                opening=_of_opening(recorder, error, opening),
                 refuses=refuses(error),
                 times=len(places),
             )
         )
     return tuple(reports)
+
+
+def _of_opening(recorder: Recorder, error: IcmpError, opening: set[int]) -> bool:
+    """Whether it quotes a SYN or a SYN-ACK. Where its number was cut off: whether nobody sent anything else."""
+    if error.seq is None:
+        return all(event.flags & (SYN | RST) for event in recorder.events)
+    return error.seq in opening
 
 
 def _zero_window(recorder: Recorder, direction: int) -> Duration | None:

@@ -25,11 +25,11 @@ from sshpcap.net.encapsulation import (
     ICMP6_ERRORS,
     ICMP_ERRORS,
 )
+from sshpcap.net.keys import UInt64s, mixed
 from sshpcap.net.link import LINK_TYPES, NULL_IPV4, NULL_IPV6, VLAN_TAGS
 from sshpcap.net.neighbours import ARP_BYTES
 
 Mask = npt.NDArray[np.bool_]
-UInt64s = npt.NDArray[np.uint64]
 
 # Protocols whose frames cannot hold TCP for us: UDP, IGMP, OSPF, VRRP, SCTP … are counted, not decoded.
 _TCP: Final = 6
@@ -37,11 +37,6 @@ _UDP: Final = 17
 _ICMP: Final = 1
 _ICMP6: Final = 58
 _EXTENSIONS: Final = (0, 43, 44, 51, 60, 135)
-
-# Odd multipliers of SplitMix64 and xxHash: they spread addresses and ports over 64 bits. Not secret, and need not be:
-# whoever acts on equal keys compares the addresses themselves.
-_MIX: Final = tuple(np.uint64(m) for m in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB,
-                                           0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))  # fmt: skip
 
 
 class Columns(NamedTuple):
@@ -181,7 +176,7 @@ def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
         payload_at=payload_at,
         length=length,
         captured=np.minimum(length, end - payload_at),
-        key=_mixed(source_port, [heads[4]]) + _mixed(destination_port, [heads[5]]),
+        key=mixed(source_port, [heads[4]]) + mixed(destination_port, [heads[5]]),
     )
     return rows, columns
 
@@ -385,33 +380,8 @@ def _keys(words: _Words, version: Int64s, address_at: Int64s, tcp_at: Int64s) ->
         ports_at, addresses_at = tcp_at[rows], address_at[rows]
         for side in (0, 1):
             at = [addresses_at + (side * size + word) for word in range(0, size, 4)]
-            key[rows] += _mixed(words.two[ports_at + 2 * side], [words.four[place] for place in at])
+            key[rows] += mixed(words.two[ports_at + 2 * side], [words.four[place] for place in at])
     return key
-
-
-def _mixed(ports: npt.NDArray[np.generic], address: list[npt.NDArray[np.uint32]]) -> UInt64s:
-    """Hash of endpoints: their ports, and the words of their addresses."""
-    mixed = ports.astype(np.uint64) * _MIX[4]
-    for word, multiplier in zip(address, _MIX, strict=False):
-        mixed ^= word
-        mixed *= multiplier
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
-
-
-def keys_of(pairs: list[tuple[Endpoint, Endpoint]]) -> UInt64s:
-    """The same hash for endpoints that are known already."""
-    keys = np.zeros(len(pairs), dtype=np.uint64)
-    for size in (4, 16):
-        places = [place for place, pair in enumerate(pairs) if len(pair[0].address) == size]
-        if not places:
-            continue
-        for side in (0, 1):
-            octets = np.frombuffer(b"".join(pairs[place][side].address for place in places), dtype=">u4")
-            address = octets.reshape(len(places), size // 4).astype(np.uint32)
-            ports = np.array([pairs[place][side].port for place in places], dtype=np.uint64)
-            keys[places] += _mixed(ports, list(address.T))
-    return keys
 
 
 def checksums_of(block: FrameBlock, columns: Columns, places: Int64s | slice = slice(None)) -> list[int]:

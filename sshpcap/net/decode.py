@@ -85,6 +85,10 @@ class Decoder:
         """`neighbours`: who keeps the questions for hosts."""
         self.fragments = Fragments()
         self.neighbours = neighbours or Neighbours()
+        self.nameless_errors = 0
+        """ICMP errors that were cut before the ports of the segment that they quote."""
+        self.first_nameless: int | None = None
+        """The frame of the first of them."""
         self.fragment_key: Key | None = None
         """Of which datagram the last frame was a fragment; None if it was none."""
 
@@ -128,6 +132,9 @@ class Decoder:
                 if header is None:
                     if found.protocol == _ICMP6 and not tunnel:
                         self.neighbours.icmp6(frame, found.source, found.body)
+                    if found.protocol in (_ICMP, _ICMP6) and _nameless(found):
+                        self.nameless_errors += 1
+                        self.first_nameless = self.first_nameless or frame
                     return _transport(frame, time, version, found, tuple(tunnel))
                 packet, on_link = body, length
             else:
@@ -249,8 +256,21 @@ def _within(claimed: int, on_link: int | None, captured: int) -> int:
     return min(claimed or on_link, on_link)
 
 
+def _nameless(packet: _Packet) -> bool:
+    """An ICMP error about a TCP segment whose ports the snaplen cut off."""
+    version = 4 if packet.protocol == _ICMP else 6
+    body, quoted = packet.body, packet.body[8:]
+    if len(body) >= packet.length or not quoted or body[0] not in (ICMP_ERRORS if version == 4 else ICMP6_ERRORS):
+        return False
+    head, protocol_at = ((quoted[0] & 15) * 4, 9) if version == 4 else (40, 6)
+    return protocol_at >= len(quoted) or (quoted[protocol_at] == _TCP and len(quoted) < head + 4)
+
+
 def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: bytes) -> IcmpError | None:
-    """An error with the head of a TCP segment in it (RFC 792: IP header and at least 8 octets; RFC 4443 §3)."""
+    """An error with the head of a TCP segment in it (RFC 792: IP header and at least 8 octets; RFC 4443 §3).
+
+    None for what tells nothing of a segment.
+    """
     if len(body) < 8 or body[0] not in (ICMP_ERRORS if version == 4 else ICMP6_ERRORS):
         return None
     kind, code, quoted = body[0], body[1], body[8:]
@@ -270,9 +290,11 @@ def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: 
             return None
         head = 40
         source, destination = quoted[8:24], quoted[24:40]
-    if len(quoted) < head + 8:
+    if len(quoted) < head + 4:
         return None
-    source_port, destination_port, seq = struct.unpack_from(">HHI", quoted, head)
+    # Where the snaplen cut off the rest, the ports alone tell whose it is.
+    source_port, destination_port = struct.unpack_from(">HH", quoted, head)
+    seq = int.from_bytes(quoted[head + 4 : head + 8], "big") if len(quoted) >= head + 8 else None
     return IcmpError(
         frame=frame,
         time=time,

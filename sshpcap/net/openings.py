@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Bytes, Endpoint, FrameBlock, Int64s, Segment
-from sshpcap.net.columns import Columns, Mask, UInt64s, checksums_of, keys_of
+from sshpcap.net.columns import Columns, Mask, checksums_of
+from sshpcap.net.keys import UInt64s, keys_of
 from sshpcap.net.segments import read_segment
 
 Pair = tuple[Endpoint, Endpoint]

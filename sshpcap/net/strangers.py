@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s, Segment
-from sshpcap.net.columns import Columns, keys_of, read_columns, segments
+from sshpcap.net.columns import Columns, read_columns, segments
+from sshpcap.net.keys import keys_of
 
 Pair = tuple[Endpoint, Endpoint]
 

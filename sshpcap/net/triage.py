@@ -13,7 +13,8 @@ import numpy as np
 
 from sshpcap import limits
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s
-from sshpcap.net.columns import Columns, keys_of
+from sshpcap.net.columns import Columns
+from sshpcap.net.keys import keys_of
 
 Pair = tuple[Endpoint, Endpoint]
 

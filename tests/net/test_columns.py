@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from sshpcap.capture import open_capture
 from sshpcap.frames import CHECKSUM_UNKNOWN, CHECKSUM_WRONG, Endpoint, FrameBlock, Segment
-from sshpcap.net.columns import Shapes, keys_of, read_columns, segments
+from sshpcap.net.columns import Shapes, read_columns, segments
+from sshpcap.net.keys import keys_of
 from sshpcap.net.link import LINK_TYPES
 from tests.support import frames
 from tests.support.blocks import block_of, packets_of, sliced

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshpcap.frames import Endpoint, IcmpError, Segment
-from sshpcap.net.decode import Decoded, decode
+from sshpcap.net.decode import Decoded, Decoder, decode
 from tests.support import frames
 from tests.support.frames import CLIENT4, CLIENT6, ICMP, ICMP6, SERVER4, SERVER6, icmp, ipv4, ipv6, tcp, udp
 
@@ -194,8 +194,8 @@ def test_icmp6_errors(kind: int, code: int, rest: int, mtu: int) -> None:
         pytest.param(6, icmp(135, 0, bytes(16)), id="neighbour solicitation"),
         pytest.param(4, icmp(3, 3, ipv4(udp(bytes(20)), frames.UDP)), id="quotes UDP"),
         pytest.param(6, icmp(1, 4, ipv6(udp(bytes(20)), frames.UDP)), id="quotes UDP, IPv6"),
-        pytest.param(4, icmp(3, 1, ASKED4[:31]), id="quote one octet too short"),
-        pytest.param(6, icmp(1, 4, ASKED6[:47]), id="quote one octet too short, IPv6"),
+        pytest.param(4, icmp(3, 1, ASKED4[:27]), id="quote one octet too short"),
+        pytest.param(6, icmp(1, 4, ASKED6[:43]), id="quote one octet too short, IPv6"),
         pytest.param(4, icmp(3, 1, b""), id="quotes nothing"),
         pytest.param(4, b"\x03\x01\x00", id="shorter than its header"),
         pytest.param(4, icmp(3, 1, ipv4(tcp(bytes(20)), offset=3)), id="quotes a later fragment"),
@@ -208,6 +208,23 @@ def test_icmp6_errors(kind: int, code: int, rest: int, mtu: int) -> None:
 )
 def test_icmp_that_tells_nothing_of_a_segment(version: int, body: bytes) -> None:
     assert decoded(from_router(version, body)) == ("icmp", None)
+
+
+@pytest.mark.parametrize("left", [4, 7])
+def test_ports_alone_tell_whose_error_it_is(left: int) -> None:
+    """With a snaplen of 68 octets, long tcpdump's own, half of the sequence number is cut off."""
+    for version, body in ((4, icmp(3, 1, ASKED4[: 24 + left])), (6, icmp(1, 4, ASKED6[: 40 + left]))):
+        kind, code = (3, 1) if version == 4 else (1, 4)
+        assert decoded(from_router(version, body)) == ("icmp", expected(version, kind, code)._replace(seq=None))
+
+
+@pytest.mark.parametrize("size, cut", [(24 + 3, True), (24 + 4, False), (9, True), (0, False)])
+def test_errors_that_were_cut_too_short_are_counted(size: int, cut: bool) -> None:
+    whole = from_router(4, icmp(3, 1, ASKED4))
+    left = 20 + 8 + size
+    decoder = Decoder()
+    decoder.decode(7, 123, memoryview(frames.ethernet(whole)[: 14 + left]), 1, 14 + len(whole))
+    assert (decoder.nameless_errors, decoder.first_nameless) == ((1, 7) if cut else (0, None))
 
 
 def test_quotes_the_first_fragment() -> None:

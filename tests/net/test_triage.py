@@ -17,8 +17,8 @@ from sshpcap.analyzer import Analyzer
 from sshpcap.capture import open_capture
 from sshpcap.frames import ACK, FIN, RST, SYN, Endpoint, FrameBlock, Int64s, Segment
 from sshpcap.model import Report
-from sshpcap.net import columns, triage
-from sshpcap.net.columns import keys_of
+from sshpcap.net import columns, keys, triage
+from sshpcap.net.keys import keys_of
 from sshpcap.net.triage import Triage
 from sshpcap.report.machine import to_json
 from tests.support import frames
@@ -232,7 +232,8 @@ def test_eviction(monkeypatch: pytest.MonkeyPatch) -> None:
 def collisions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every connection has the same hash."""
     constant = np.uint64(request.param)
-    monkeypatch.setattr(columns, "_mixed", lambda ports, address: np.full(len(ports), constant))
+    for room in (columns, keys):
+        monkeypatch.setattr(room, "mixed", lambda ports, address: np.full(len(ports), constant))
 
 
 @pytest.mark.usefixtures("collisions")
