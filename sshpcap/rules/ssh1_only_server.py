@@ -49,11 +49,13 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if session.stage in BEGUN or went_on(session, "server"):
         return
+    if session.client.identification is None and session.close.how == "capture_end":
+        return  # what the client would have answered is not known: there are clients that speak SSH-1, too
     said = greeting(session, "server")
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if lost_to_the_capture(session) else "high",
+        confidence="medium" if lost_to_the_capture(session) or session.client.identification is None else "high",
         party="server",
         title=TITLE,
         summary=(

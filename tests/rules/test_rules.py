@@ -179,6 +179,17 @@ def test_protocol_version_mismatch() -> None:
     assert findings_of(closed(greeted(server=b"SSH-3.0-Next\r\n"))) == ["protocol-version-mismatch"]
 
 
+def test_a_client_that_has_not_answered_yet_may_speak_ssh_1() -> None:
+    """Of a real ssh1 client's connection the first frames alone: nothing tells that the versions do not fit."""
+    flow = Flow()
+    flow.opens()
+    flow.server.sends(b"SSH-1.5-lab\r\n")
+    assert "ssh1-only-server" not in findings_of(flow)
+    flow.client.fin()
+    (found,) = [f for f in session_of(flow).findings if f.id == "ssh1-only-server"]
+    assert found.confidence == "medium"
+
+
 def test_1_99_is_no_mismatch() -> None:
     assert findings_of(closed(greeted(server=b"SSH-1.99-Cisco-1.25\r\n"))) == ["closed-during-handshake"]
 
