@@ -54,6 +54,13 @@ def _without_icmp(whole: Report, what: str) -> bool:
     return told and what.startswith(("no-answer-to-syn: ", "peer-vanished: "))
 
 
+def _says_less(whole: Report, what: str) -> bool:
+    """That large segments did not get through for a while is true of a path that carries only small ones, too."""
+    known = {finding.id for session in whole.sessions for finding in session.findings}
+    over = what.startswith("peer-vanished: ") and what.endswith("Then the connection went on.")
+    return over and "path-mtu-black-hole" in known
+
+
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.parent.name)
 def test_what_customers_do_to_a_capture(capture: Path, tmp_path: Path) -> None:
     frames, wrong = _frames(capture), []
@@ -66,7 +73,11 @@ def test_what_customers_do_to_a_capture(capture: Path, tmp_path: Path) -> None:
     for name, change in LOSES.items():
         file.write_bytes(change(frames))
         worse = sshpcap.analyze(file)
-        wrong += [f"{name}: {what}" for what in contradictions(whole, worse) if not _without_icmp(whole, what)]
+        wrong += [
+            f"{name}: {what}"
+            for what in contradictions(whole, worse)
+            if not _without_icmp(whole, what) and not _says_less(whole, what)
+        ]
         if name.startswith("only SYN"):
             known = {finding.id for session in whole.sessions for finding in session.findings}
             told = {finding.id for session in worse.sessions for finding in session.findings}

@@ -148,7 +148,8 @@ def awaited(
     # A clock that was set back makes the rest of the capture look late.
     until = observed_until - recorder.clock_back
     if ending.how in ("fin", "rst") and ending.time is not None:
-        until = ending.time
+        # What came behind the close was not waited for, whatever a clock that was set back says.
+        until = ending.time if ending.frame is None or frame <= ending.frame else min(time, ending.time)
     return Awaited(
         party=party or "unknown",
         what=what,
@@ -170,7 +171,9 @@ def _until_close(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> Dial
     in_time = tuple(spoken for spoken in dialogue.voices[other].spoken if spoken.frame <= ending.frame)
     voices = [voice._replace(spoken=in_time) if n == other else voice for n, voice in enumerate(dialogue.voices)]
     before = dialogue._replace(voices=(voices[0], voices[1]))
-    return before if ending.time - _last_progress(recorder, before, ending)[1] >= _CROSSED_NS else dialogue
+    # A clock that was set back makes what came before look later than it was, or the close.
+    waited = ending.time - _last_progress(recorder, before, ending)[1] - recorder.clock_back
+    return before if waited >= _CROSSED_NS else dialogue
 
 
 def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:

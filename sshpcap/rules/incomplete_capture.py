@@ -42,7 +42,7 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="high",
         party="unknown",
         title=TITLE,
-        summary=f"{'; '.join(reasons)}. What the capture does not show is not known.",
+        summary=f"{'. '.join(reasons)}. What the capture does not show is not known.",
         evidence=with_close(session, Evidence(frame=frame, what="the last frame of the connection") if frame else None),
         causes=(
             "the capture began too late or ended too early",

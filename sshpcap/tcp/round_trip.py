@@ -30,8 +30,12 @@ def round_trip(recorder: Recorder) -> int | None:
 
 
 def _of_opening(recorder: Recorder, asked: Event, answered: Event) -> int | None:
+    """TCP acknowledges a SYN-ACK at once. Where that ACK was not captured, what stands next was sent by a program."""
     for event in recorder.events:
         if event.frame > answered.frame and event.direction != answered.direction and event.flags & ACK:
+            next_ones = ((event.seq - asked.seq) & 0xFFFFFFFF, (event.ack - answered.seq) & 0xFFFFFFFF)
+            if next_ones != (1, 1) or event.length or event.flags & (FIN | RST):
+                return None
             return event.time - asked.time if event.time >= asked.time else None
     return None
 
