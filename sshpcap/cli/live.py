@@ -13,7 +13,7 @@ from sshpcap.cli.common import CONTEXT, NO_COLOR, PORTS, encoding, finish, wants
 
 if TYPE_CHECKING:
     from sshpcap.capture.live import LiveSource
-    from sshpcap.live.loop import Loop
+    from sshpcap.live.loop import Loop, Signals
     from sshpcap.live.outputs import Output
     from sshpcap.live.watch import Watch
 
@@ -106,7 +106,7 @@ def live(
     from sshpcap.analyzer import SSH_PORT
     from sshpcap.capture.live import open_live
     from sshpcap.live import outputs
-    from sshpcap.live.loop import Loop
+    from sshpcap.live.loop import Loop, Signals
     from sshpcap.live.names import named
     from sshpcap.live.preload import preload
     from sshpcap.live.watch import Bounds, Watch
@@ -134,13 +134,14 @@ def live(
     if directory is not None:
         chosen.append(_keeper(directory, write_mib * _MIB, write_files, every_port))
     what = expression or f"TCP port {', '.join(map(str, sorted(set(every_port))))}"
-    click.echo(f"sshpcap: listening on {named(source)} for {what}; runs as {runs_as}", err=True)
-    if drawn:
-        chosen.append(_screen(watch, failures, color))
-    output_to = outputs.Several(chosen)
-    pace = _DRAWN_SECONDS if drawn else interval
-    loop = Loop(source, watch, output_to, interval=pace, history=drawn, seconds=duration)
-    _run(loop, output_to)
+    with Signals() as signals:  # whoever has read that it listens may stop it
+        click.echo(f"sshpcap: listening on {named(source)} for {what}; runs as {runs_as}", err=True)
+        if drawn:
+            chosen.append(_screen(watch, failures, color))
+        output_to = outputs.Several(chosen)
+        pace = _DRAWN_SECONDS if drawn else interval
+        loop = Loop(source, watch, output_to, interval=pace, history=drawn, seconds=duration)
+        _run(loop, signals, output_to)
     _end(loop, source, drawn=drawn, failures=failures, color=color)
 
 
@@ -198,9 +199,9 @@ def _give_up_rights(user: str, source: "LiveSource") -> str:
         raise click.ClickException(str(error)) from None
 
 
-def _run(loop: "Loop", output: "Output") -> None:
+def _run(loop: "Loop", signals: "Signals", output: "Output") -> None:
     try:
-        loop.run()
+        loop.run(signals)
     except BrokenPipeError:
         sys.exit(0)  # whoever read the events has seen enough
     finally:

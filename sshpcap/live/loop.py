@@ -97,38 +97,37 @@ class Loop:
         self._read_at = 0
         self.state: Statistics | None = None
 
-    def run(self) -> None:
+    def run(self, signals: Signals) -> None:
         """Until the source ends, the time is over, or a signal asks to stop."""
         watch = self._watch
         gc.collect()
         gc.freeze()
         gc.set_threshold(limits.LIVE_GARBAGE, 20, 50)
         began = told = ticked = trimmed = time.monotonic()
-        with Signals() as signals:
-            self._state()  # that it listens; and whoever asks for counters gets some
-            for block in self._source.blocks():
-                if len(block.number):
-                    watch.feed(block)
-                    self._latest, self._read_at = int(block.time.max()), time.monotonic_ns()
-                del block
-                moment = time.monotonic()
-                if moment - ticked >= limits.LIVE_TICK_SECONDS:
-                    ticked = moment
-                    self._tell(moment)
-                    if moment - told >= self._interval:
-                        told = moment
-                        self._state()
-                    if moment - trimmed >= limits.LIVE_TRIM_SECONDS:
-                        trimmed = moment
-                        _give_back()
-                if signals.hang_up:
-                    signals.hang_up = False
-                    self._output.reopen()
-                if signals.stop or (self._seconds and moment - began >= self._seconds):
-                    break
-            for change in watch.remaining():
-                self._change(change)
-            self._state()
+        self._state()  # that it listens; and whoever asks for counters gets some
+        for block in self._source.blocks():
+            if len(block.number):
+                watch.feed(block)
+                self._latest, self._read_at = int(block.time.max()), time.monotonic_ns()
+            del block
+            moment = time.monotonic()
+            if moment - ticked >= limits.LIVE_TICK_SECONDS:
+                ticked = moment
+                self._tell(moment)
+                if moment - told >= self._interval:
+                    told = moment
+                    self._state()
+                if moment - trimmed >= limits.LIVE_TRIM_SECONDS:
+                    trimmed = moment
+                    _give_back()
+            if signals.hang_up:
+                signals.hang_up = False
+                self._output.reopen()
+            if signals.stop or (self._seconds and moment - began >= self._seconds):
+                break
+        for change in watch.remaining():
+            self._change(change)
+        self._state()
 
     def _tell(self, moment: float) -> None:
         if not self._latest:

@@ -121,7 +121,8 @@ def test_free_memory_goes_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> 
     source: LiveSource = Quiet()
     driven = Loop(source, Watch((22,)), Several([]), interval=60, history=False, seconds=1.2)
     monkeypatch.setattr(driven, "_state", lambda: None)
-    driven.run()
+    with loop.Signals() as signals:
+        driven.run(signals)
     assert 2 <= len(given) <= 4
 
 

@@ -1,6 +1,7 @@
 """Events, statistics for Prometheus, syslog: what comes out, and that nobody outside can hold it up."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from sshpcap import limits
 from sshpcap.capture import open_capture
 from sshpcap.capture.merge import Captures
 from sshpcap.live import events
-from sshpcap.live.loop import History, Loop
+from sshpcap.live.loop import History, Loop, Signals
 from sshpcap.live.metrics import Endpoint
 from sshpcap.live.outputs import Events, Several, Syslog
 from sshpcap.live.statistics import Counts, Statistics, prometheus
@@ -241,11 +242,28 @@ def test_a_pipe_that_ends_is_told_to_its_end() -> None:
     watch = Watch((22,), tolerant=False)
     with Captures([str(SAMPLES / "no-common-kex-openssh" / "capture.pcap")]) as source:
         loop = Loop(source, watch, Several([collected]), interval=10, history=True)
-        loop.run()
+        with Signals() as signals:
+            loop.run(signals)
         report = loop.report()
     assert [session.verdict.cause for session in collected.sessions] == ["no-common-kex-algorithm"]
     assert report.sessions == tuple(collected.sessions)
     assert [one.frames for one in collected.states] == [0, 14], "it says that it listens"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="rights are Linux's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_read_that_it_listens_can_stop_it(number: signal.Signals) -> None:
+    """A service manager that stops it at once gets exit code 0, not that of a broken start."""
+    command = [sys.executable, "-m", "sshpcap", "live", "-"]
+    for _ in range(3):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+                              bufsize=0) as process:  # fmt: skip
+            assert process.stdin
+            assert process.stderr
+            process.stdin.write((SAMPLES / "no-common-kex-openssh" / "capture.pcap").read_bytes())
+            assert b"listening" in process.stderr.readline()
+            process.send_signal(number)
+            assert process.wait(30) == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="rights are Linux's")
