@@ -106,4 +106,4 @@ def _regular(session: Session, closed_ns: int) -> list[Unanswered]:
     return found
 
 
-RULE = Rule(ID, TITLE, "warning", check, messages=_MESSAGES)
+RULE = Rule(ID, TITLE, "warning", check, messages=_MESSAGES, instead_of=("session-ended-by-server",))

@@ -34,7 +34,7 @@ ID = "no-usable-public-key"
 TITLE = "The login was refused at once, as keys are"
 _MESSAGES = {
     "openssh_client": "{user}@{host}: Permission denied ({list}).",
-    "putty": "No supported authentication methods available (server sent: publickey)",
+    "putty": "Server refused our key / No supported authentication methods available (server sent: publickey)",
     "sshd_log": (
         "Connection closed by authenticating user {user} {client} port {client_port} [preauth] / Authentication"
         " refused: bad ownership or modes for directory {directory}"

@@ -50,6 +50,9 @@ _BY_CLIENT = {
 }
 
 _SOON_NS = 2_000_000_000
+_OPENS_A_CHANNEL = ("OpenSSH", "PuTTY", "Dropbear")
+"""Programs that go on with SSH_MSG_CHANNEL_OPEN. What a library sends may be SSH_MSG_DISCONNECT, which looks the same
+and which the server answers with its FIN."""
 _REFUSED_TURNS = 2
 """OpenSSH's client asks for a channel; if that is refused it can only disconnect."""
 
@@ -62,20 +65,17 @@ def check(session: Session) -> Iterator[Finding]:
     after = login.after
     if close.how not in ("fin", "rst") or close.confidence == "low" or after.lasted.ns >= _SOON_NS:
         return
-    if close.by == "server" and after.client_turns and not after.server_turns:
+    identification = session.client.identification
+    program = None if identification is None else identification.implementation
+    if close.by == "server" and program in _OPENS_A_CHANNEL and after.client_turns and not after.server_turns:
         yield _by_server(session, login.accepted_frame, after)
     elif (
         close.by == "client"
-        and _openssh(session)
+        and program == "OpenSSH"
         and after.server_turns == 1
         and 0 < after.client_turns <= _REFUSED_TURNS
     ):
         yield _by_client(session, login.accepted_frame, after)
-
-
-def _openssh(session: Session) -> bool:
-    identification = session.client.identification
-    return identification is not None and identification.implementation == "OpenSSH"
 
 
 def _accepted(frame: int) -> Evidence:

@@ -488,6 +488,13 @@ def dropped_in_session(scene: Scene) -> None:
     then(3.0, cut, lambda: scene.meet(run.sshd(scene), client))
 
 
+def idle_behind_a_proxy(scene: Scene) -> None:
+    """HAProxy closes what is idle for six seconds."""
+    options = "timeout client 6s\ntimeout server 6s"
+    server = run.haproxy(scene, run.sshd_on(scene, 2201), "127.0.0.1:2201", options=options)
+    scene.meet(server, run.ssh_staying(scene, "echo working; sleep 20"))
+
+
 def rejected_with_reset(scene: Scene) -> None:
     """The server's own firewall begins to answer for it."""
 
@@ -625,6 +632,21 @@ LOGINS = (
             run.ssh_staying(scene, "sleep 60", script='"$@" & sleep 2; kill -STOP $!; sleep 7; kill -KILL $!'),
         ),
         login("client-alive-timeout", SERVER, FIN),
+    ),
+    Case(
+        "session-killed",
+        "A session whose process is ended",
+        "The user runs a command that ends sshd's process of this very session (kill), as a shutdown does.",
+        lambda scene: scene.meet(run.sshd(scene), run.ssh_staying(scene, "echo working; sleep 1; kill $PPID; sleep 5")),
+        login("session-ended-by-server", SERVER, FIN),
+    ),
+    Case(
+        "proxy-idle-timeout",
+        "A proxy that ends an idle session",
+        "HAProxy passes the connection on to sshd; the session sends nothing for six seconds (timeout client 6s), and"
+        " HAProxy closes it.",
+        idle_behind_a_proxy,
+        login("session-ended-by-server", SERVER, FIN),
     ),
     Case(
         "firewall-drops-session",

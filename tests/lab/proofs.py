@@ -325,6 +325,10 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "journalctl -u ssh --since '-10 min'": LOOK,
         "ssh -v USER@HOST": LOOK,
     },
+    "session_ended_by_server": {
+        "ServerAliveInterval 60": "test_a_proxy_that_ends_idle_sessions",
+        "journalctl -u ssh --since '-10 min'": LOOK,
+    },
     "slow_authentication": {
         "UseDNS no": "test_no_names_are_looked_up",
         "cat /etc/resolv.conf": LOOK,

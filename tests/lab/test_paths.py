@@ -238,3 +238,23 @@ def test_idle_connections_are_kept(place: Site) -> None:
     assert "still there" not in place.client.read("/run/plain.out")
     assert "still there" in place.client.read("/run/client.out")
     assert "still there" in place.client.read("/run/server.out")
+
+
+@pytest.mark.slow
+def test_a_proxy_that_ends_idle_sessions(place: Site) -> None:
+    """HAProxy with a patience of more than a minute, as the interval of the remedy is one."""
+    config = (
+        "defaults\n mode tcp\n timeout connect 5s\n timeout client 70s\n timeout server 70s\n"
+        "listen ssh\n bind :2223\n server one 127.0.0.1:22\n"
+    )
+    place.server.write("/run/haproxy.cfg", config)
+    place.server.shell("haproxy -D -f /run/haproxy.cfg")
+    line = take(sample("session-ended-by-server"), "ServerAliveInterval")
+    place.client.write("/run/kept", f"Host *\n  {line}\n")
+    other = "-o StrictHostKeyChecking=accept-new -p 2223"
+    idle = f"{USER}@{SERVER} 'sleep 90; echo still there'"
+    place.client.shell(f"(timeout 100 ssh -F /run/kept {other} {idle}) > /run/kept.out 2>&1 < /dev/null &")
+    place.client.shell(f"(timeout 100 ssh -F /dev/null {other} {idle}) > /run/plain.out 2>&1 < /dev/null &")
+    place.client.shell("sleep 96", seconds=120)
+    assert f"Connection to {SERVER} closed by remote host." in place.client.read("/run/plain.out")
+    assert "still there" in place.client.read("/run/kept.out")

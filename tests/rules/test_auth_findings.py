@@ -43,11 +43,10 @@ def _session(cipher: Cipher = CHACHA) -> Login:
 
 @pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
 def test_a_login_and_a_logout_are_no_finding(cipher: Cipher) -> None:
-    for by in ("client", "server"):
-        session = session_of(_session(cipher).ends(by))
-        assert told(session) == []
-        assert session.verdict.cause is None
-        assert "successful login (confidence medium" in session.verdict.summary
+    session = session_of(_session(cipher).ends())
+    assert told(session) == []
+    assert session.verdict.cause is None
+    assert "successful login (confidence medium" in session.verdict.summary
 
 
 def test_wrong_passwords() -> None:
@@ -269,7 +268,7 @@ def test_the_servers_patience_at_the_prompt(seconds: float, confidence: str) -> 
 def test_a_session_that_the_server_ends_after_a_while_is_no_lack_of_patience() -> None:
     login = _session()
     login.flow.wait(120)
-    assert _found(login.ends("server")) == []
+    assert _found(login.ends("server")) == [("session-ended-by-server", "warning", "medium")]
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(10.1, True), (4.0, False)])
@@ -345,6 +344,54 @@ def test_output_of_a_program_is_no_question_whether_the_client_is_there(pauses: 
         login.flow.wait(pause)
         login.says(login.flow.server, 32)
     login.flow.wait(pauses[-1])
+    assert _found(login.ends("server")) == [("session-ended-by-server", "warning", "medium")]
+
+
+@pytest.mark.parametrize("cipher", CIPHERS, ids=lambda cipher: f"{cipher.encryption} {cipher.mac}")
+def test_a_session_that_the_server_ends_unasked(cipher: Cipher) -> None:
+    _, finding = _one(_session(cipher).ends("server"))
+    assert (finding.id, finding.severity, finding.confidence) == ("session-ended-by-server", "warning", "medium")
+    assert finding.remedies[0].side == "server"
+
+
+def test_a_session_that_something_ends_for_being_idle() -> None:
+    login = _session()
+    login.says(login.flow.client, 40)
+    login.flow.wait(350)
+    _, finding = _one(login.ends("server"))
+    assert "5 min 50 s after the last data" in finding.summary
+    assert "nothing was sent" in finding.causes[0]
+    assert finding.remedies[0].command == "ServerAliveInterval 60"
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.001, 0), (0.9, 0), (1.1, 1)])
+def test_a_server_that_closes_on_what_the_client_said_last_may_have_been_asked(seconds: float, found: int) -> None:
+    """It may be SSH_MSG_DISCONNECT, and the client's FIN may come later."""
+    login = _session()
+    login.says(login.flow.client, 40)
+    login.flow.wait(seconds)
+    assert len(_found(login.ends("server"))) == found
+
+
+def test_another_server_may_close_when_a_session_is_done() -> None:
+    login = Login(CHACHA, software="Cisco-1.25")
+    login.begins()
+    login.asks(280, SUCCESS)
+    for _ in range(4):
+        login.asks(90, 300)
+    assert _found(login.ends("server")) == []
+
+
+def test_a_library_that_only_tries_the_login_and_is_left_first() -> None:
+    """SSH_MSG_DISCONNECT of a library: the server reads it and closes, and the client does so later."""
+    flow = Flow()
+    flow.opens()
+    login = Login.__new__(Login)
+    login.cipher = CHACHA
+    login.flow = _other_client(flow)
+    login.begins()
+    login.asks(280, SUCCESS)
+    login.says(login.flow.client, 40)
     assert _found(login.ends("server")) == []
 
 
