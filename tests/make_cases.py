@@ -14,7 +14,7 @@ from tests.golden import ROOT
 from tests.support import recipes
 from tests.support.captures import Recorded, pcap
 from tests.support.sessions import closed, greeted, proposed
-from tests.support.sshbytes import disconnect, identification, kexinit, packet, string
+from tests.support.sshbytes import disconnect, identification, kexinit, packet, server_kexinit, string
 from tests.support.wireflow import Flow
 
 CASES = ROOT / "tests" / "cases"
@@ -107,7 +107,7 @@ def _call_home() -> bytes:
     server.acks()
     client.sends(packet(kexinit(kex_algorithms="diffie-hellman-group1-sha1,ext-info-c")))
     server.acks()
-    server.sends(packet(kexinit(kex_algorithms="curve25519-sha256,kex-strict-s-v00@openssh.com")))
+    server.sends(packet(server_kexinit(kex_algorithms="curve25519-sha256,kex-strict-s-v00@openssh.com")))
     client.acks()
     return recipes.of_flow(closed(flow, by="server"))
 
@@ -118,7 +118,7 @@ def _proposal_only() -> bytes:
     flow.client.skips(21)
     flow.server.skips(23)
     flow.client.sends(packet(kexinit()))
-    flow.server.sends(packet(kexinit()))
+    flow.server.sends(packet(server_kexinit()))
     flow.client.sends(packet(b"\x1e" + string(bytes(32))))
     flow.server.acks()
     flow.wait(20)

@@ -52,6 +52,9 @@ def _worse(frames: list[Frame]) -> Iterator[tuple[str, Session | None]]:
 
 
 def _contradiction(whole: Session, worse: Session) -> str | None:
+    exchanged = whole.client.address != worse.client.address
+    if exchanged and any(finding.id == "echo-service" for finding in whole.findings):
+        return None  # it says all that a client says: where the client's own words are missing, it is one
     closes = ("fin", "rst")
     both_closed = whole.close.how in closes and worse.close.how in closes
     if both_closed and worse.close.confidence == "high" and worse.close.by != whole.close.by:

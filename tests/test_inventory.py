@@ -295,7 +295,7 @@ def built(method: str, *payloads: tuple[str, bytes], by: str = "client") -> Sess
     """A handshake with this method and these messages of both sides."""
     flow = greeted()
     flow.client.sends(packet(ssh.kexinit(kex_algorithms=method)))
-    flow.server.sends(packet(ssh.kexinit(kex_algorithms=method)))
+    flow.server.sends(packet(ssh.server_kexinit(kex_algorithms=method)))
     for sender, payload in payloads:
         (flow.client if sender == "client" else flow.server).sends(packet(payload))
     return session_of(closed(flow, by=by))

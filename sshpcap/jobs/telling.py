@@ -130,7 +130,8 @@ class _Child:
 
     def end(self) -> None:
         """End it, whether it is ready or not, and leave nothing of it behind."""
-        with suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left of it when it has ended
+        # Where SIGCHLD is ignored, nothing is left of it when it has ended, at any moment.
+        with suppress(ChildProcessError, ProcessLookupError):
             if self._process > 0 and not os.waitpid(self._process, os.WNOHANG)[0]:
                 os.kill(self._process, signal.SIGKILL)
                 os.waitpid(self._process, 0)

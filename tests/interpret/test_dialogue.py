@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.sessions import report_of, session_of
-from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, packet, string
+from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, packet, server_kexinit, string
 from tests.support.wireflow import Flow
 
 CLIENT_KEX = "curve25519-sha256,ext-info-c,kex-strict-c-v00@openssh.com"
@@ -16,7 +16,7 @@ def _reversed(ports: tuple[int, int]) -> Flow:
     flow = Flow(ports=ports)
     flow.opens()
     flow.client.sends(identification("Server_1") + packet(kexinit(kex_algorithms=SERVER_KEX)))
-    flow.server.sends(identification("Client_1") + packet(kexinit(kex_algorithms=CLIENT_KEX)))
+    flow.server.sends(identification("Client_1") + packet(server_kexinit(kex_algorithms=CLIENT_KEX)))
     flow.server.sends(packet(ecdh_init(bytes(32))))
     flow.client.sends(packet(REPLY))
     flow.server.acks()
@@ -37,7 +37,7 @@ def test_markers_count_more_than_the_port_even_midstream() -> None:
     """The capture begins with the proposals, on port 22 of the side that is the client."""
     flow = Flow(ports=(22, 40000))
     flow.client.sends(packet(kexinit(kex_algorithms=CLIENT_KEX)))
-    flow.server.sends(packet(kexinit(kex_algorithms=SERVER_KEX)))
+    flow.server.sends(packet(server_kexinit(kex_algorithms=SERVER_KEX)))
     session = session_of(flow)
     assert session.coverage.midstream
     assert session.client.port == 22
@@ -47,7 +47,7 @@ def test_markers_count_more_than_the_port_even_midstream() -> None:
 def test_message_31_is_the_servers_where_nothing_else_tells() -> None:
     flow = Flow(ports=(22, 2022))
     flow.client.sends(packet(kexinit()))
-    flow.server.sends(packet(kexinit()))
+    flow.server.sends(packet(server_kexinit()))
     flow.server.sends(packet(ecdh_init(bytes(32))))
     flow.client.sends(packet(REPLY))
     session = session_of(flow)

@@ -3,7 +3,7 @@
 from sshpcap.model import Session
 from tests.support import sshbytes as ssh
 from tests.support.sessions import closed, greeted, session_of, told
-from tests.support.sshbytes import kexinit, newkeys, packet
+from tests.support.sshbytes import kexinit, newkeys, packet, server_kexinit
 from tests.support.wireflow import Flow
 
 GSS = "gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g=="
@@ -14,7 +14,7 @@ def begun(method: str, host_key: str = "ssh-ed25519") -> Flow:
     lists = {"kex_algorithms": method, "server_host_key_algorithms": host_key}
     flow = greeted()
     flow.client.sends(packet(kexinit(**{**lists, "kex_algorithms": f"{method},ext-info-c"})))
-    flow.server.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(server_kexinit(**lists)))
     return flow
 
 

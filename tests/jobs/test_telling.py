@@ -330,6 +330,20 @@ def test_ignored_children_are_ended_too(failures: Path) -> None:
         signal.signal(signal.SIGCHLD, before)
 
 
+def test_a_child_that_ends_between_two_looks_is_no_error(monkeypatch: pytest.MonkeyPatch, failures: Path) -> None:
+    """It was there when it was asked for, and reaped by the system before it was killed."""
+    wait = os.waitpid
+
+    def still_there(process: int, options: int) -> tuple[int, int]:
+        if not options:
+            return wait(process, options)
+        wait(process, 0)
+        return 0, 0
+
+    monkeypatch.setattr(os, "waitpid", still_there)
+    assert report_on([failures], 2) == report_on([failures], 1)
+
+
 def test_analyze_takes_jobs(monkeypatch: pytest.MonkeyPatch, failures: Path) -> None:
     begun = forks(monkeypatch)
     alone = sshpcap.analyze(failures)

@@ -10,7 +10,7 @@ from tests.lab import programs as run
 from tests.lab.case import CLIENT, CLOSED, EITHER, FIN, SERVER, Case, ended, failed
 from tests.lab.home import KINDS
 from tests.lab.network import SERVER as SERVER_ADDRESS
-from tests.lab.scene import Program, Scene
+from tests.lab.scene import PORT, Program, Scene
 
 GEX = "diffie-hellman-group-exchange-sha256"
 # RFC 2409 §6.2, the second Oakley group: a safe prime of 1024 bits, as moduli(5) wants it.
@@ -123,6 +123,13 @@ ACCEPTED = (
             run.ssh(scene),
         ),
         ended("not_ssh", "identification", SERVER, CLOSED, "smtp-or-ftp-server"),
+    ),
+    Case(
+        "echo-service",
+        "An echo where an SSH server was expected",
+        "A listener sends back every octet that it gets, and closes when the client is silent for three seconds.",
+        lambda scene: scene.meet(run.python("echo.py", str(PORT), "3"), run.ssh(scene)),
+        failed("echo-service", "kex", SERVER),
     ),
     Case(
         "tls-server",

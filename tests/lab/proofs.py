@@ -61,7 +61,7 @@ def current_test() -> str:
     return os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition("[")[0].partition(" ")[0]
 
 
-_SERVICES = ("http-server", "tls-server", "smtp-or-ftp-server", "tarpit", "not-an-ssh-server")
+_SERVICES = ("http-server", "tls-server", "smtp-or-ftp-server", "tarpit", "not-an-ssh-server", "echo-service")
 _KNOWN = (
     "host-key-changed",
     "host-key-unknown",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
-from tests.support.sshbytes import identification, kexinit, packet
+from tests.support.sshbytes import identification, kexinit, packet, server_kexinit
 from tests.support.wireflow import Flow
 
 HELLO = identification("OpenSSH_9.2p1")
@@ -373,7 +373,7 @@ def test_a_lost_identification_string_behind_a_proxy_header_is_no_other_protocol
     flow.client.sends(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 22\r\n")
     flow.client.sends(HELLO + packet(kexinit()))
     flow.drop()
-    flow.server.sends(HELLO + packet(kexinit()))
+    flow.server.sends(HELLO + packet(server_kexinit()))
     flow.client.sends(packet(b"\x1e" + (32).to_bytes(4, "big") + bytes(32)))
     flow.server.sends(packet(b"\x1f" + bytes(40)))
     session = session_of(closed(flow, by="client"))

@@ -312,13 +312,13 @@ def test_a_client_of_a_library_that_only_tries_the_login_is_no_refused_channel()
 
 def _other_client(flow: Flow) -> Flow:
     from tests.support.logins import HOST_KEY, SIGNATURE
-    from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet
+    from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, server_kexinit
 
     lists = {"encryption": CHACHA.encryption}
     flow.client.sends(identification("libssh_0.10.6"))
     flow.server.sends(identification("OpenSSH_9.2p1"))
     flow.client.sends(packet(kexinit(**lists)))
-    flow.server.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(server_kexinit(**lists)))
     flow.client.sends(packet(ecdh_init(bytes(32))))
     flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
     flow.client.sends(packet(newkeys()))

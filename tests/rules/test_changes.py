@@ -4,7 +4,7 @@ import pytest
 
 from sshpcap.model import Remedy
 from tests.support.sessions import closed, greeted, session_of
-from tests.support.sshbytes import identification, kexinit, packet
+from tests.support.sshbytes import identification, kexinit, packet, server_kexinit
 from tests.support.wireflow import Flow
 
 GROUP14 = {"kex_algorithms": "diffie-hellman-group14-sha1"}
@@ -16,7 +16,7 @@ def remedies(
 ) -> list[Remedy]:  # fmt: skip
     flow = greeted(Flow(ports=(40022, port)), client=identification(client), server=identification(server))
     flow.client.sends(packet(kexinit(**(mine or {}))))
-    flow.server.sends(packet(kexinit(**(theirs or {}))))
+    flow.server.sends(packet(server_kexinit(**(theirs or {}))))
     (finding,) = [f for f in session_of(closed(flow)).findings if f.remedies and f.id.startswith("no-common")]
     return list(finding.remedies)
 

@@ -23,11 +23,11 @@ def no_cipher(flow: Flow | None = None, client: str = "OpenSSH_9.2p1") -> Flow:
 
 
 def _proposals(flow: Flow) -> Flow:
-    from tests.support.sshbytes import kexinit
+    from tests.support.sshbytes import kexinit, server_kexinit
 
     flow.client.sends(packet(kexinit()))
     flow.server.acks()
-    flow.server.sends(packet(kexinit(encryption="3des-cbc")))
+    flow.server.sends(packet(server_kexinit(encryption="3des-cbc")))
     flow.client.acks()
     return flow
 

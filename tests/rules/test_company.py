@@ -10,6 +10,7 @@ from tests.support.sshbytes import (
     kexinit,
     newkeys,
     packet,
+    server_kexinit,
     signature,
 )
 from tests.support.wireflow import SECOND, Flow
@@ -28,7 +29,7 @@ def showing(flow: Flow, key: bytes) -> Flow:
     """A complete handshake with this host key, and encrypted octets behind it."""
     flow = greeted(flow)
     flow.client.sends(packet(kexinit()))
-    flow.server.sends(packet(kexinit()))
+    flow.server.sends(packet(server_kexinit()))
     flow.client.sends(packet(ecdh_init(bytes(32))))
     flow.server.sends(packet(ecdh_reply(key, bytes(32), signature())) + packet(newkeys()))
     flow.client.sends(packet(newkeys()) + bytes(range(200)))

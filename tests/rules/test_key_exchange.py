@@ -17,6 +17,7 @@ from tests.support.sshbytes import (
     newkeys,
     packet,
     rsa_key,
+    server_kexinit,
     signature,
     string,
     uint32,
@@ -44,7 +45,7 @@ def shown(key: bytes, *, client: str = "OpenSSH_9.2p1", lists: dict[str, str] | 
     flow = greeted(client=identification(client))
     flow.client.sends(packet(kexinit(**(lists or {}))))
     flow.server.acks()
-    flow.server.sends(packet(kexinit(**(lists or {}))))
+    flow.server.sends(packet(server_kexinit(**(lists or {}))))
     flow.client.sends(packet(ecdh_init(bytes(32))))
     flow.server.sends(packet(ecdh_reply(key, bytes(32), signature())) + packet(newkeys()))
     flow.client.acks()
@@ -130,7 +131,7 @@ def test_keyscan_asks_for_a_kind_of_key_that_the_server_does_not_have() -> None:
     flow = greeted(client=identification("OpenSSH-keyscan"))
     flow.client.sends(packet(kexinit(server_host_key_algorithms="sk-ssh-ed25519@openssh.com")))
     flow.server.acks()
-    flow.server.sends(packet(kexinit(server_host_key_algorithms="ssh-ed25519")))
+    flow.server.sends(packet(server_kexinit(server_host_key_algorithms="ssh-ed25519")))
     flow.client.acks()
     (finding,) = told(session_of(closed(flow)))
     assert (finding.id, finding.severity) == ("host-key-collected", "warning")
@@ -275,7 +276,7 @@ def test_a_proposal_is_no_bad_packet() -> None:
 
 def test_a_proposal_that_ends_too_early() -> None:
     flow = greeted()
-    flow.server.sends(packet(kexinit()[:60]))
+    flow.server.sends(packet(server_kexinit()[:60]))
     (finding,) = told(session_of(closed(flow)))
     assert (finding.id, finding.party) == ("malformed-message", "server")
     assert "incomplete message" in finding.expected_messages["openssh_client"]

@@ -37,6 +37,7 @@ NEAR: Final[dict[str, tuple[str, str]]] = {
     "identification-too-long": ("tarpit-endlessh", "dbclient gives up over the server's lines, but none is a greeting"),
     "protocol-version-mismatch": ("ssh1-server", "a version that the client does not speak: SSH-1 has its own finding"),
     "http-server": ("cases/http-connect", "HTTP/1.1 comes before the greeting, but of a proxy that was asked"),
+    "echo-service": ("ok-openssh", "both sides say the same of themselves, but each draws a cookie of its own"),
     "tls-server": ("tls-server-without-alert", "a TLS server closes, but nothing that it sent says TLS"),
     "smtp-or-ftp-server": ("vnc-server", "another service greets, but not as mail or FTP servers do"),
     "tarpit": ("too-many-sessions", "a line that is no greeting, but one only, and the server closes"),

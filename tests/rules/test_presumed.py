@@ -4,7 +4,7 @@ import pytest
 
 from sshpcap.model import Session
 from tests.support.sessions import session_of, told
-from tests.support.sshbytes import identification, kexinit, packet
+from tests.support.sshbytes import identification, packet, server_kexinit
 from tests.support.wireflow import Flow
 
 PLINK = "PuTTY_Release_0.78"
@@ -16,7 +16,7 @@ def left(software: str, **offer: str) -> Session:
     flow.opens()
     flow.client.sends(identification(software))
     flow.server.sends(identification("OpenSSH_9.2p1"))
-    flow.server.sends(packet(kexinit(**offer)))
+    flow.server.sends(packet(server_kexinit(**offer)))
     flow.client.acks()
     flow.client.fin()
     flow.server.fin()

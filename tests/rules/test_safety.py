@@ -22,6 +22,7 @@ from tests.support.sshbytes import (
     newkeys,
     packet,
     rsa_key,
+    server_kexinit,
     signature,
     unimplemented,
 )
@@ -40,7 +41,7 @@ def connected(
     """A connection that becomes encrypted; the server sends something before its proposal, or before its reply."""
     flow = greeted()
     flow.client.sends(packet(kexinit(**(client or {}))))
-    flow.server.sends(before + packet(kexinit(**(server or {}))))
+    flow.server.sends(before + packet(server_kexinit(**(server or {}))))
     flow.client.sends(packet(ecdh_init(bytes(32))))
     reply = ecdh_reply(key or ed25519_key(), bytes(32), signature(signed))
     flow.server.sends(between + packet(reply) + packet(newkeys()))
@@ -150,7 +151,7 @@ def test_small_group() -> None:
     lists = {"kex_algorithms": "diffie-hellman-group-exchange-sha256"}
     flow: Flow = greeted()
     flow.client.sends(packet(kexinit(**lists)))
-    flow.server.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(server_kexinit(**lists)))
     flow.client.sends(packet(gex_request(1024, 2048, 8192)))
     flow.server.sends(packet(gex_group(1 << 1023 | 1, 2)))
     (finding,) = [f for f in session_of(closed(flow)).findings if f.id == "weak-algorithms"]
@@ -166,7 +167,7 @@ def test_a_modulus_that_is_no_safe_prime(p: int, g: int, said: str) -> None:
     lists = {"kex_algorithms": "diffie-hellman-group-exchange-sha256"}
     flow: Flow = greeted()
     flow.client.sends(packet(kexinit(**lists)))
-    flow.server.sends(packet(kexinit(**lists)))
+    flow.server.sends(packet(server_kexinit(**lists)))
     flow.client.sends(packet(gex_request(2048, 2048, 8192)))
     flow.server.sends(packet(gex_group(p, g)))
     session = session_of(closed(flow))

@@ -9,7 +9,16 @@ from sshpcap.frames import ACK, RST
 from sshpcap.model import Finding, Session
 from tests.support.frames import ICMP, ethernet, icmp, ipv4
 from tests.support.sessions import closed, findings_of, greeted, proposed, session_of, told
-from tests.support.sshbytes import ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
+from tests.support.sshbytes import (
+    ecdh_init,
+    ecdh_reply,
+    identification,
+    kexinit,
+    newkeys,
+    packet,
+    server_kexinit,
+    string,
+)
 from tests.support.wireflow import Flow, Side, block_of, encode
 
 BACK_OFF = (0.2, 0.4, 0.8, 1.6, 3.2)
@@ -98,7 +107,7 @@ def test_a_small_segment_that_is_lost_is_no_matter_of_size() -> None:
 def test_a_path_that_recovers_is_told_as_information() -> None:
     flow = large_then_small(greeted())
     flow.server.acks()
-    flow.server.sends(packet(kexinit()))
+    flow.server.sends(packet(server_kexinit()))
     found = the(session_of(flow), "path-mtu-black-hole")
     assert found.severity == "info"
 
@@ -140,7 +149,7 @@ def test_a_proposal_that_is_lost_is_no_identification_string() -> None:
 def test_one_direction_is_dead() -> None:
     flow = greeted()
     flow.client.sends(packet(kexinit()))
-    flow.server.sends(packet(kexinit()), ack=flow.client.isn + flow.client.next - len(packet(kexinit())))
+    flow.server.sends(packet(server_kexinit()), ack=flow.client.isn + flow.client.next - len(packet(server_kexinit())))
     flow.client.acks()
     octets = packet(kexinit())
     for pause in BACK_OFF:
@@ -278,7 +287,7 @@ def test_a_foreign_reset_without_effect_is_information() -> None:
     flow = greeted()
     flow.server.rst(ttl=128, seq=flow.server.isn + flow.server.next + 5000)
     flow.wait(0.1)
-    flow.server.sends(packet(kexinit()))
+    flow.server.sends(packet(server_kexinit()))
     flow.client.sends(packet(kexinit()))
     found = the(session_of(flow), "reset-injected")
     assert found.severity == "info"
@@ -473,7 +482,7 @@ def half_closed(taken: bool) -> Flow:
     flow.client.sends(identification())
     flow.server.acks()
     flow.client.fin()
-    flow.server.sends(identification() + packet(kexinit()))
+    flow.server.sends(identification() + packet(server_kexinit()))
     if taken:
         flow.client.acks()
         flow.server.fin()
@@ -684,7 +693,7 @@ def test_seconds_of_the_path_are_nobody_s_own() -> None:
         flow.client.syn()
     flow.server.syn_ack()
     flow.client.acks()
-    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    line, proposal, theirs = identification("OpenSSH_9.2p1"), packet(kexinit()), packet(server_kexinit())
     flow.client.sends(line)
     flow.wait(6)
     flow.server.acks()
@@ -692,7 +701,7 @@ def test_seconds_of_the_path_are_nobody_s_own() -> None:
     flow.client.acks()
     flow.client.sends(proposal)
     flow.wait(6)
-    flow.server.sends(proposal)
+    flow.server.sends(theirs)
     flow.client.acks()
     found = the(session_of(flow), "slow-handshake")
     assert (found.party, found.confidence) == ("network", "high")
@@ -724,10 +733,10 @@ def test_behind_a_repeated_opening_a_wait_may_be_tcp_s() -> None:
         flow.wait(1)
     flow.server.syn_ack()
     flow.client.acks()
-    line, proposal = identification("OpenSSH_9.2p1"), packet(kexinit())
+    line, proposal, theirs = identification("OpenSSH_9.2p1"), packet(kexinit()), packet(server_kexinit())
     flow.client.sends(line)
     flow.server.acks()
-    flow.server.sends(line + proposal)
+    flow.server.sends(line + theirs)
     flow.client.acks()
     flow.client.sends(proposal)  # its acknowledgement is lost
     flow.wait(20)
@@ -876,7 +885,7 @@ def test_repetitions_of_the_opening_are_not_those_of_a_message() -> None:
     flow.client.acks()
     flow.client.sends(identification("OpenSSH_9.2p1"))
     flow.server.acks()
-    flow.server.sends(identification("OpenSSH_9.2p1") + packet(kexinit()))
+    flow.server.sends(identification("OpenSSH_9.2p1") + packet(server_kexinit()))
     flow.client.acks()
     flow.client.sends(packet(kexinit()))
     flow.wait(9)

@@ -4,7 +4,7 @@ import pytest
 
 from sshpcap.model import Session
 from tests.support.sessions import closed, greeted, session_of
-from tests.support.sshbytes import ecdh_init, identification, kexinit, packet
+from tests.support.sshbytes import ecdh_init, identification, kexinit, packet, server_kexinit
 
 GROUP1 = {"kex_algorithms": "diffie-hellman-group1-sha1"}
 BOTH = {"kex_algorithms": "curve25519-sha256,diffie-hellman-group1-sha1"}
@@ -24,7 +24,7 @@ def left(
     flow = greeted(client=identification(client))
     if not unsent:
         flow.client.sends(packet(kexinit(**(BOTH if mine is None else mine))))
-    flow.server.sends(packet(kexinit(**(GROUP1 if theirs is None else theirs))))
+    flow.server.sends(packet(server_kexinit(**(GROUP1 if theirs is None else theirs))))
     if then:
         flow.client.sends(then)
     return session_of(closed(flow, by=by))

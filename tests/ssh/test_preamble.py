@@ -5,7 +5,7 @@ import pytest
 from sshpcap.ssh import preamble
 from sshpcap.ssh.cut import Cutter
 from tests.support.sessions import closed, proposed, report_of, session_of
-from tests.support.sshbytes import identification, kexinit, packet
+from tests.support.sshbytes import identification, kexinit, packet, server_kexinit
 from tests.support.wireflow import Flow
 
 # HAProxy, "The PROXY protocol", sections 2.1 and 2.2; RFC 9110 §9.3.6; RFC 1928 and 1929; SOCKS4 and 4a.
@@ -70,7 +70,7 @@ def _through_a_proxy(client: bytes, server: bytes, port: int) -> Flow:
     flow.client.sends(identification("OpenSSH_9.2p1"))
     flow.server.sends(identification("OpenSSH_9.2p1"))
     flow.client.sends(packet(kexinit(kex_algorithms="a")))
-    flow.server.sends(packet(kexinit(kex_algorithms="b")))
+    flow.server.sends(packet(server_kexinit(kex_algorithms="b")))
     flow.client.acks()
     return closed(flow)
 
@@ -105,7 +105,7 @@ def test_a_server_that_understands_the_header_is_not_blamed() -> None:
 def proposed_after(flow: Flow) -> Flow:
     """Identification strings and proposals on an open connection."""
     flow.client.sends(identification())
-    flow.server.sends(identification() + packet(kexinit()))
+    flow.server.sends(identification() + packet(server_kexinit()))
     flow.client.sends(packet(kexinit()))
     flow.server.acks()
     return flow

@@ -5,7 +5,7 @@ from pathlib import Path
 from sshpcap.analyzer import Analyzer
 from sshpcap.model import Finding, Report, Session
 from tests.support.captures import Recorded, pcap
-from tests.support.sshbytes import identification, kexinit, packet
+from tests.support.sshbytes import identification, kexinit, packet, server_kexinit
 from tests.support.wireflow import Flow, encode
 
 
@@ -62,7 +62,7 @@ def proposed(
     flow = greeted(flow, server=identification(software))
     flow.client.sends(packet(kexinit(**(client or {}))))
     flow.server.acks()
-    flow.server.sends(packet(kexinit(**(server or {}))))
+    flow.server.sends(packet(server_kexinit(**(server or {}))))
     flow.client.acks()
     return flow
 

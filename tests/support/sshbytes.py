@@ -6,6 +6,7 @@ Nothing of sshpcap is imported here on purpose, so that a mistake of the parser 
 from collections.abc import Iterable
 
 COOKIE = bytes(range(16))
+SERVER_COOKIE = bytes(range(16, 32))
 FOLLOWS = True  # a guessed key exchange packet follows
 
 # RFC 4253 §7.1, in the order of the wire; the lists are those of a small modern peer.
@@ -84,6 +85,11 @@ def kexinit(follows: bool = False, cookie: bytes = COOKIE, /, **lists: str) -> b
             assert name in named, name
             named[name] = names
     return b"\x14" + cookie + b"".join(string(names) for names in named.values()) + boolean(follows) + uint32(0)
+
+
+def server_kexinit(follows: bool = False, /, **lists: str) -> bytes:
+    """The other side's: everything may be the same but the cookie, or it would be an echo."""
+    return kexinit(follows, SERVER_COOKIE, **lists)
 
 
 def newkeys() -> bytes:
