@@ -100,6 +100,8 @@ class Certificate(Value, frozen=True):
     critical_options: tuple[str, ...] = ()
     """Their names; a client that does not know one must refuse the certificate."""
     ca_bits: int | None = None
+    signed_with: str | None = None
+    """The algorithm of the authority's signature: an RSA key signs with ssh-rsa (SHA-1), rsa-sha2-256 or -512."""
     when_shown: Validity = "valid"
     """Its times held against the capture's clock."""
 

@@ -44,6 +44,8 @@ def certificate_fact(certificate: Certificate) -> str:
     named = _few(certificate.principals) or "every name"
     shown = "" if certificate.when_shown == "valid" else f", {certificate.when_shown} when it was shown"
     size = f", {certificate.ca_bits} bits," if certificate.ca_bits else ""
+    how = certificate.signed_with
+    size += f" with {_short(how)}{' (SHA-1)' if how == 'ssh-rsa' else ''}," if how and "rsa" in how else ""
     options = f"; critical options: {_few(certificate.critical_options)}" if certificate.critical_options else ""
     kind = "" if certificate.type == "host" else f", a certificate for a {certificate.type}, which no client accepts"
     return (

@@ -2,9 +2,9 @@
 
 What it means
     The server showed a host key with a certificate, and the client did not go on: the certificate had expired or was
-    not valid yet, is not for this name, is no host certificate, was revoked, or comes from an authority that the
-    client does not trust. OpenSSH says "Certificate invalid: …" first, then treats the key in it like a plain one:
-    "Host key verification failed."
+    not valid yet, is not for this name, is no host certificate, was revoked, comes from an authority that the client
+    does not trust, or is signed with SHA-1. OpenSSH says "Certificate invalid: …" first, then treats the key in it like
+    a plain one: "Host key verification failed."
 
 How it is known
     The certificate is in the server's key exchange reply in the clear: kind, names (principals), validity and
@@ -37,6 +37,7 @@ from sshpcap.rules.shown_key import (
     refused_key,
     refused_key_finding,
 )
+from sshpcap.ssh.abilities import version_of
 
 ID = "host-certificate-not-accepted"
 TITLE = "Closed after the host certificate was shown"
@@ -50,12 +51,16 @@ _MESSAGES = {
         "WARNING: REVOKED HOST KEY DETECTED! / The {kind} host key for {server} is marked as revoked. / {kind} host key"
         " for {server} was revoked and you have requested strict checking."
     ),
+    "openssh_client_since_8_2_sha_1": "Certificate signed with disallowed algorithm",
     "openssh_client_unknown_authority": (
         "No {plain} host key is known for {server} and you have requested strict checking."
     ),
     **INVALID_SIGNATURE_TEXTS,
     **CLIENT_LEFT,
 }
+
+_NO_SHA1_SINCE = (8, 2)
+"""OpenSSH's release notes of 8.2: ssh-rsa is no longer among the default CASignatureAlgorithms."""
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -64,7 +69,7 @@ def check(session: Session) -> Iterator[Finding]:
     if refused is None or refused.key.certificate is None or keyscan(session):
         return
     certificate = refused.key.certificate
-    faults = tuple(_faults(certificate, session.start))
+    faults = tuple(_faults(certificate, session))
     texts = {
         k: v.replace("{plain}", "ED25519" if "ed25519" in refused.key.type else "{kind}") for k, v in _MESSAGES.items()
     }
@@ -90,8 +95,9 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-def _faults(certificate: Certificate, now: Timestamp) -> Iterator[str]:
-    """What is wrong with the certificate at the time of the capture, whoever looks at it."""
+def _faults(certificate: Certificate, session: Session) -> Iterator[str]:
+    """What is wrong with the certificate at the time of the capture, whoever looks at it; and for this client."""
+    now = session.start
     if certificate.type != "host":
         yield f"the certificate is one for a {certificate.type}, not one for a host"
     if certificate.valid_before is not None and now >= certificate.valid_before:
@@ -100,6 +106,19 @@ def _faults(certificate: Certificate, now: Timestamp) -> Iterator[str]:
         yield f"the certificate was not valid yet (valid from {_day(certificate.valid_after)})"
     if not certificate.principals:
         yield "the certificate names no host at all"
+    if certificate.signed_with == "ssh-rsa" and _refuses_sha1(session):
+        yield (
+            "its authority signed it with ssh-rsa (SHA-1), which OpenSSH 8.2 and later do not take from an authority"
+            " unless told to (CASignatureAlgorithms)"
+        )
+
+
+def _refuses_sha1(session: Session) -> bool:
+    """A client for which authorities must not sign with ssh-rsa, if its settings are the default ones."""
+    client = session.client.identification
+    if client is None or client.implementation not in ("OpenSSH", "OpenSSH for Windows"):
+        return False
+    return (version_of(client.version) or (0,)) >= _NO_SHA1_SINCE
 
 
 def _day(moment: Timestamp) -> str:

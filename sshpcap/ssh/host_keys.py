@@ -154,7 +154,7 @@ def _certificate(reader: Reader) -> Certificate:
     for name in ("extensions", "reserved"):
         reader.string(name)
     authority = reader.string("signature key")
-    reader.string("signature")
+    signature = reader.string("signature")
     signer = Reader(authority).text("CA key type")
     known = read_public_key(authority) if signer in _FIELDS else None
     return Certificate(
@@ -167,6 +167,7 @@ def _certificate(reader: Reader) -> Certificate:
         ca_type=signer,
         ca_sha256=sha256_fingerprint(authority),
         ca_bits=known.bits if isinstance(known, PublicKey) else None,
+        signed_with=signature_algorithm(signature),
         critical_options=tuple(critical),
     )
 

@@ -35,15 +35,15 @@ def short_key(scene: Scene) -> Program:
     return run.sshd(scene, f"HostKey={scene.home}/short_key", host_keys=())
 
 
-def certified(scene: Scene, validity: str) -> Program:
+def certified(scene: Scene, validity: str, *signing: str, authority: str = "ed25519") -> Program:
     """sshd whose ed25519 key has a certificate; the client knows its authority, and no key."""
     home = scene.home
     if not (home / "authority").exists():
-        keygen(scene, "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/authority")
+        keygen(scene, "-q", "-t", authority, "-N", "", "-f", f"{home}/authority")
         public = " ".join((home / "authority.pub").read_text().split()[:2])
         (home / "authorities").write_text(f"@cert-authority * {public}\n")
     names = ("-h", "-I", "lab", "-n", SERVER_ADDRESS)
-    keygen(scene, "-q", "-s", f"{home}/authority", *names, "-V", validity, f"{home}/ssh_host_ed25519_key.pub")
+    keygen(scene, "-q", *signing, "-s", f"{home}/authority", *names, "-V", validity, f"{home}/ssh_host_ed25519_key.pub")
     certificate = f"HostCertificate={home}/ssh_host_ed25519_key-cert.pub"
     return run.sshd(scene, certificate, host_keys=("ed25519",))
 
@@ -250,6 +250,16 @@ KEY_EXCHANGE = (
         "A host certificate that has expired",
         "sshd shows a certificate that ended a week ago; ssh trusts its authority, and knows no key of the server.",
         lambda scene: scene.meet(certified(scene, "-4w:-1w"), run.ssh(scene, known="authorities")),
+        failed("host-certificate-not-accepted", "newkeys", CLIENT),
+    ),
+    Case(
+        "host-certificate-signed-with-sha-1",
+        "A host certificate whose authority signed with SHA-1",
+        "The authority has an RSA key and signed as ssh-keygen did before 8.2 (ssh-rsa); ssh trusts it, and does not"
+        " take such a signature.",
+        lambda scene: scene.meet(
+            certified(scene, "+52w", "-t", "ssh-rsa", authority="rsa"), run.ssh(scene, known="authorities")
+        ),
         failed("host-certificate-not-accepted", "newkeys", CLIENT),
     ),
     Case(

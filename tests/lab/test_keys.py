@@ -100,6 +100,18 @@ def test_host_certificates_are_signed_and_their_authority_is_known(place: Site) 
         place.server.shell("systemctl restart ssh")
         place.attempt(login).succeeded()
 
+    # An authority of former times: its key is RSA, and it signed with SHA-1.
+    place.server.shell("rm CA_KEY*; ssh-keygen -q -t rsa -N '' -f CA_KEY")
+    place.client.write(KNOWN, f"@cert-authority {host} {place.server.read('/root/CA_KEY.pub')}")
+    certified(f"{host} -t ssh-rsa", "+52w")
+    refused = place.attempt(login)
+    assert "Certificate signed with disallowed algorithm" in refused.output
+    found = refused.finding("host-certificate-not-accepted")
+    assert "SHA-1" in found.causes[0]
+    place.server.shell(take(found, "ssh-keygen -s", ID="lab", NAME=host))
+    place.server.shell("systemctl restart ssh")
+    place.attempt(login).succeeded()
+
 
 def test_a_library_learns_the_key(place: Site) -> None:
     _other_key(place)

@@ -67,6 +67,7 @@ def test_committed_certificates() -> None:
         ca_type="ssh-ed25519",
         ca_sha256="SHA256:HJtBLCZgmExLBZPZP/IC3EyKwrBShzvpp9TmSixH+us",
         ca_bits=256,
+        signed_with="ssh-ed25519",
     )
     assert certificate_of(BLOBS[1]) == Certificate(
         type="host",
@@ -78,6 +79,7 @@ def test_committed_certificates() -> None:
         ca_type="ssh-rsa",
         ca_sha256="SHA256:3lFXWm05VvOCXGn5GNQUE8ciYYhyXX0Tepn8KLuHfg0",
         ca_bits=2048,
+        signed_with="rsa-sha2-512",
     )
 
 
