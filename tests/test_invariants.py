@@ -106,12 +106,20 @@ def essence(session: Session) -> dict[str, Any]:
     }
 
 
-def same(path: Path, changed: Report) -> None:
+_OPEN = ("stalled", "incomplete")
+"""How long nothing happened at the end decides between the two."""
+
+
+def same(path: Path, changed: Report, *, ends_later: bool = False) -> None:
+    """The same sessions; `ends_later`: frames at the end may have moved, and with them how long it was silent there."""
     whole = by_key(report_of_segments(segments_of(path)))
     found = by_key(changed)
     assert list(found) == list(whole)
     for name, session in whole.items():
-        assert essence(found[name]) == essence(session)
+        one, other = essence(found[name]), essence(session)
+        if ends_later and one["outcome"] in _OPEN and other["outcome"] in _OPEN:
+            one["outcome"] = other["outcome"]
+        assert one == other
 
 
 # --- the same conversation -------------------------------------------------------------------------------------------
@@ -131,7 +139,7 @@ def test_changes_together_give_the_same_session(path: Path, names: set[str], ran
     for name, change in CHANGES.items():
         if name in names:
             segments = change(segments, random)
-    same(path, report_of_segments(segments))
+    same(path, report_of_segments(segments), ends_later=True)
 
 
 @samples

@@ -179,10 +179,12 @@ def _ttl(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[s
 
 def _once(recorder: Recorder, event: Event, names: tuple[str, str]) -> Iterator[str]:
     """On a router (`-i any`), or with two ports of a switch, whatever goes through is captured twice."""
-    side = recorder.directions[event.direction]
+    side, peer = recorder.directions[event.direction], recorder.directions[1 - event.direction]
     others = side.frames - sum(e.direction == event.direction for e in recorder.resets)
     if others < _COUNTED or not others * _NEARLY_ALL <= side.copied <= others or _copies(recorder, event):
         return
+    if peer.copied * 2 < peer.frames or side.copied + peer.copied < 2 * _COUNTED:
+        return  # what captures one direction twice does so with the other: these few came twice for another reason
     yield (
         f"{side.copied:,} of {others:,} other frames of the {names[event.direction]} were captured twice, coming in and"
         f" going out; frame {event.frame} only once: it was made, or stopped, at the capture point."

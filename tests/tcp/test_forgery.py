@@ -162,6 +162,16 @@ def routed(*ttls: int) -> Examined:
     return examined(flow)
 
 
+def test_a_few_frames_that_were_captured_twice_make_no_router() -> None:
+    """A capture that repeats some frames of one direction: that the RST is not among them tells nothing."""
+    flow = talk(Flow(ttl=(64, 64)))
+    for segment in flow.segments:
+        if segment.source.port == 22:
+            flow.put(segment._replace(ttl=segment.ttl - 1))
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=64)
+    assert not examined(flow).foreign
+
+
 def test_a_reset_that_was_only_made_there() -> None:
     """The router's own RST goes out, and never came in; its TTL is that with which every host sends."""
     found = routed(64)
