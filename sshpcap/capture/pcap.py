@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sshpcap import limits
+from sshpcap.capture.chain import chained, headers
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
@@ -21,6 +21,8 @@ from sshpcap.model import Interface
 
 FILE_HEADER_BYTES: Final = 24
 _VERSION: Final = (2, 4)
+_CAPTURED_AT: Final = 8
+"""Where in a record's header its captured length stands."""
 
 
 class Variant(NamedTuple):
@@ -73,31 +75,31 @@ class PcapReader:
 
     def _scan(self, data: bytearray, at: int, have: int) -> Scan:
         # One step a record is what cannot be avoided; what can be checked for all of them at once is left for later.
-        captured_length = struct.Struct(self._variant.order + "I").unpack_from
-        header = self._variant.record_header
+        order, _, header = self._variant
+        words = np.ndarray((len(data) - 3,), dtype=order + "u4", buffer=data, strides=(1,))
+        # All but the lowest octet of the seconds stay the same for four minutes.
+        chain = chained(data, at, have - header + 1, words[_CAPTURED_AT:], header, (1, 4) if order == "<" else (0, 3))
+        captured_length = struct.Struct(order + "I").unpack_from
         found: list[int] = []
-        add, place, last = found.append, at + 8, have - header + 8
+        first = int(chain[-1]) if len(chain) else at
+        add, place, last = found.append, first + _CAPTURED_AT, have - header + _CAPTURED_AT
         while place <= last:
             add(place)
             place += captured_length(data, place)[0] + header
-        starts = np.array(found, dtype=np.int64) - 8
-        captured = self._words()[starts + 8]
+        starts = np.concatenate((chain[:-1], np.array(found, dtype=np.int64) - _CAPTURED_AT))
+        captured = words[starts + _CAPTURED_AT]
         damaged = np.flatnonzero(captured > limits.MAX_CAPTURED_BYTES)
         if len(damaged):
-            first = int(damaged[0])
-            return Scan(starts[:first], int(starts[first]), f"{captured[first]:,} captured octets")
-        if place - 8 > have:
+            row = int(damaged[0])
+            return Scan(starts[:row], int(starts[row]), f"{captured[row]:,} captured octets")
+        if place - _CAPTURED_AT > have:
             return Scan(starts[:-1], int(starts[-1]), "")
-        return Scan(starts, place - 8, "")
-
-    def _words(self) -> npt.NDArray[np.uint32]:
-        octets = self._window.octets
-        return np.ndarray((len(octets) - 3,), dtype=self._variant.order + "u4", buffer=octets.data, strides=(1,))
+        return Scan(starts, place - _CAPTURED_AT, "")
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
-        _, nanoseconds, header = self._variant
-        octets, words = self._window.octets, self._words()
-        seconds, fraction, captured, original = (words[starts + at].astype(np.int64) for at in (0, 4, 8, 12))
+        order, nanoseconds, header = self._variant
+        octets = self._window.octets
+        seconds, fraction, captured, original = headers(octets, starts, 4, order)
         return FrameBlock(
             buffer=octets,
             number=np.arange(first_number, first_number + len(starts), dtype=np.int64),

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from sshpcap import limits
+from sshpcap.capture.chain import chained, headers
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.window import Window
 from sshpcap.frames import FrameBlock, Int64s
@@ -52,6 +53,8 @@ _SMALLEST: Final = {
     ENHANCED_PACKET: 32,
 }
 _MAJOR: Final = 1
+_WORTH_A_RUN: Final = 16
+"""Blocks that are taken together at least; fewer are looked at one by one."""
 _LAST_TIME: Final = (1 << 63) - 1
 
 
@@ -86,6 +89,30 @@ class _Described:
                 return moved.clip(0)
         unsigned = ticks.astype(np.uint64)
         return np.array([self.nanoseconds(int(t)) for t in unsigned.tolist()], dtype=np.int64)
+
+
+class _Plain:
+    """Enhanced Packet Blocks of a window that can be taken without a look at each: nothing is wrong with them."""
+
+    def __init__(self, data: bytearray, at: int, have: int, order: str) -> None:
+        """`at` is where the first such block begins; nothing is found where `have` is not far behind it."""
+        words = np.ndarray((len(data) - 3,), dtype=order + "u4", buffer=data, strides=(1,))
+        # Interface and upper half of the time: they stay the same for many frames.
+        self._starts = chained(data, at, have - _SMALLEST[ENHANCED_PACKET] + 1, words[4:], 0, (8, 16))
+        length = words[self._starts + 4].astype(np.int64)
+        end = self._starts + length
+        good = (words[self._starts] == ENHANCED_PACKET) & (length >= _SMALLEST[ENHANCED_PACKET]) & (length % 4 == 0)
+        good &= (length <= limits.MAX_PCAPNG_BLOCK_BYTES) & (end <= have)
+        good &= words[np.minimum(end, have) - 4] == length
+        self._others = np.append(np.flatnonzero(~good), len(self._starts))
+
+    def run(self, at: int) -> Int64s:
+        """Those from `at` on; none where only few are found there."""
+        first = int(np.searchsorted(self._starts, at)) if len(self._starts) else 0
+        if first == len(self._starts) or self._starts[first] != at:
+            return self._starts[:0]
+        stop = int(self._others[np.searchsorted(self._others, first)])
+        return self._starts[first:stop] if stop - first >= _WORTH_A_RUN else self._starts[:0]
 
 
 class PcapngReader:
@@ -132,7 +159,9 @@ class PcapngReader:
         window = self._window
         while True:
             at = 0
+            runs: list[Int64s] = []
             enhanced: list[int] = []
+            plain: _Plain | None = None
             wrong = ""
             while at + 12 <= window.have:
                 data = window.data
@@ -150,20 +179,28 @@ class PcapngReader:
                 if at + length > window.have:
                     break
                 if data[at + 4 : at + 8] != data[at + length - 4 : at + length]:
-                    self._damaged(
-                        at, self._frames + len(enhanced), "a block whose two lengths differ", "; the first one counts"
-                    )
+                    before = self._frames + sum(map(len, runs)) + len(enhanced)
+                    self._damaged(at, before, "a block whose two lengths differ", "; the first one counts")
                 if kind == ENHANCED_PACKET:
-                    enhanced.append(at)
+                    plain = plain or _Plain(data, at, window.have, self._order)
+                    run = plain.run(at)
+                    if len(run):
+                        runs += [np.array(enhanced, dtype=np.int64), run]
+                        enhanced = []
+                        at = int(run[-1])
+                        (length,) = struct.unpack_from(self._order + "I", data, at + 4)
+                    else:
+                        enhanced.append(at)
                 else:
                     # Frames come out in file order, and a new section changes how the ones before it were read.
-                    if enhanced and kind in _AMONG_FRAMES:
-                        yield from self._enhanced(enhanced)
-                        enhanced = []
+                    if kind in _AMONG_FRAMES:
+                        yield from self._enhanced(runs, enhanced)
+                        runs, enhanced = [], []
+                    if kind == SECTION_HEADER:
+                        plain = _Plain(data, 0, 0, self._order)  # what was found is of another byte order, perhaps
                     yield from self._other(kind, at, length)
                 at += length
-            if enhanced:
-                yield from self._enhanced(enhanced)
+            yield from self._enhanced(runs, enhanced)
             if wrong:
                 self._damaged(at, self._frames, wrong, "; what follows in the file was not read")
                 return
@@ -297,14 +334,15 @@ class PcapngReader:
             interface=np.array([self._section_start + index]),
         )
 
-    def _enhanced(self, starts: list[int]) -> Iterator[FrameBlock]:
-        """One block of columns for a run of Enhanced Packet Blocks."""
+    def _enhanced(self, runs: list[Int64s], later: list[int]) -> Iterator[FrameBlock]:
+        """One block of columns for Enhanced Packet Blocks: those of the runs, and those behind them."""
         octets = self._window.octets
-        words = np.ndarray((len(octets) - 3,), dtype=self._order + "u4", buffer=octets.data, strides=(1,))
-        at = np.array(starts, dtype=np.int64)
+        at = np.concatenate((*runs, np.array(later, dtype=np.int64)))
+        if not len(at):
+            return
         number = np.arange(self._frames + 1, self._frames + 1 + len(at), dtype=np.int64)
         self._frames += len(at)
-        length, index, high, low, captured, original = (words[at + k].astype(np.int64) for k in (4, 8, 12, 16, 20, 24))
+        _, length, index, high, low, captured, original = headers(octets, at, 7, self._order)
         too_long = captured > length - 32
         if too_long.any():
             self._too_long(int(number[too_long][0]))

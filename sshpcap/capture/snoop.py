@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from sshpcap import limits
+from sshpcap.capture.chain import headers
 from sshpcap.capture.errors import CaptureError, Notices
 from sshpcap.capture.records import Scan, walk
 from sshpcap.capture.window import Window
@@ -108,10 +109,7 @@ class SnoopReader:
 
     def _block(self, starts: Int64s, first_number: int) -> FrameBlock:
         octets = self._window.octets
-        words = np.ndarray((len(octets) - 3,), dtype=">u4", buffer=octets.data, strides=(1,))
-        original, captured, length, drops, seconds, fraction = (
-            words[starts + at].astype(np.int64) for at in (0, 4, 8, 12, 16, 20)
-        )
+        original, captured, length, drops, seconds, fraction = headers(octets, starts, 6, ">")
         if first_number == 1 and length[0] - captured[0] - RECORD_HEADER_BYTES >= _SHOMITI_TRAILER:
             self.link_types = [self._link_type(shomiti=True)]
         # The counter runs through the whole file.
