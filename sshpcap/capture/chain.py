@@ -22,8 +22,10 @@ _FEWEST: Final = 8
 """Lanes below which the arrays cost more than the plain walk."""
 _STEPS: Final = 8
 """Steps between two looks at which walkers have crossed their lanes."""
+_MOST_LOOKS: Final = 64
+"""Frames are longer than the 48 octets that fill a lane in so many steps: who needs more was led astray by a guess."""
 _SHORTEST: Final = 12
-"""No record of any format is shorter: where a walker goes on that a wrong guess led astray, so that it ends, too."""
+"""No record of any format is shorter: where a walker goes on that a wrong guess led astray."""
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 
@@ -44,7 +46,7 @@ def chained(
     place = np.array([at, *[guess for guess in found if at < guess < end]], dtype=np.int64)
     border = np.append(place[1:], end)
     crossed = []
-    while len(place):
+    for _ in range(_MOST_LOOKS):
         steps = np.empty((_STEPS, len(place)), dtype=np.int64)
         for row in steps:
             row[:] = place
@@ -52,6 +54,8 @@ def chained(
         crossed.append(steps[steps < border])
         ahead = place < border
         place, border = place[ahead], border[ahead]
+        if not len(place):
+            break
     starts = np.concatenate(crossed)
     starts.sort()
     gaps = np.flatnonzero(starts[:-1] + lengths[starts[:-1]] + more != starts[1:])

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_pcapng(monkeypatch: pytest.MonkeyPatch, order: Order) -> None:
         whole += len(both(monkeypatch, octets, random.choice((60, 200, 900)), random.choice((None, None, 1000))).rows)
         both(monkeypatch, damaged(random, octets, 28), random.choice((60, 200, 900)))
     assert whole > 5000
+
+
+def test_a_file_made_to_mislead_every_guess_costs_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times and octets of zero: every place looks like the beginning of a record without octets."""
+    looks = 0
+    stack = np.minimum
+
+    def counted(*operands: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return stack(*operands)
+
+    octets = bytearray(pcap([Recorded(bytes(200_000))] * 20))
+    words = np.ndarray((len(octets) - 3,), dtype="<u4", buffer=octets, strides=(1,))
+    monkeypatch.setattr(np, "minimum", counted)
+    found = chain.chained(octets, 24, len(octets) - 15, words[8:], 16, (1, 4))
+    assert found[0] == 24
+    assert looks <= 512
 
 
 def test_most_frames_of_a_plain_file_are_found_by_the_walkers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,10 +25,12 @@ def captures_at_hand() -> list[Path]:
     return sorted(SAMPLES.glob("*/capture.pcap*")) + sorted(MORE_CAPTURES.glob("*.pcap"))
 
 
-def sampled(paths: Sequence[Path], every: int = 6) -> list[Any]:
-    """For tests that look at every capture: the project's own, and some of the others; all of them with `--lab`."""
+def sampled(paths: Sequence[Path], every: int = 6, ours: int = 1) -> list[Any]:
+    """For tests that look at every capture: of the project's own one in `ours`, of the others one in `every`; all of
+    them with `--lab`."""
     others = [path for path in paths if not path.is_relative_to(_ROOT)]
-    usual = set(paths) - set(others) | set(others[::every])
+    own = [path for path in paths if path.is_relative_to(_ROOT)]
+    usual = {*own[::ours], *others[::every]}
     return [path if path in usual else pytest.param(path, marks=pytest.mark.lab) for path in paths]
 
 

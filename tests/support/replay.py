@@ -149,7 +149,10 @@ def overlap(segments: Sequence[Segment], random: Random) -> list[Segment]:
 
 
 def repeat(segments: Sequence[Segment], random: Random) -> list[Segment]:
-    """Some frames twice, at once or a little later, but not behind what opens or closes the connection."""
+    """Some frames twice, at once or a little later, but not behind what opens or closes the connection.
+
+    Never all of them: where all but a RST come twice, that is what a capture on a router looks like.
+    """
     repeated: list[Segment] = []
     late: list[tuple[int, Segment]] = []
     for place, segment in enumerate(segments):
@@ -157,7 +160,7 @@ def repeat(segments: Sequence[Segment], random: Random) -> list[Segment]:
             repeated += [one for _, one in late]
             late = []
         repeated.append(segment)
-        if random.random() < 0.3:
+        if random.random() < 0.3 and place % 3:
             late.append((place + random.randrange(4), segment))
         repeated += [one for when, one in late if when <= place]
         late = [(when, one) for when, one in late if when > place]
