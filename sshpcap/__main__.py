@@ -20,12 +20,12 @@ def run() -> None:
         main()
     except SystemExit as stop:
         code = stop.code
-    with suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it: the interpreter says so below
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if not isinstance(code, str):
-            os._exit(code or 0)
-    sys.exit(code)
+    if isinstance(code, str):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, full, or nobody reads it
+            stream.flush()
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

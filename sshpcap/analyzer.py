@@ -66,7 +66,7 @@ class Analyzer(Intake):
         self._unrecorded = 0
         self._handed_out: dict[Pair, None] = {}
         """Endpoints of what `take_ended` gave away: what still comes of them is no new connection."""
-        self._teller = Teller(self.ports, known_hosts, tolerant=tolerant)
+        self._teller = Teller(self.ports, known_hosts, self._rare.cut_errors, tolerant=tolerant)
         self._jobs = jobs
         self._unanswered = 0
         self._first_unanswered: int | None = None

@@ -65,6 +65,9 @@ MAX_FILTER_PORTS: Final = 60
 RING_BYTES: Final = 64 << 20
 """The kernel's ring: half a second of a full Gigabit link, and the time in which nothing is lost while we are busy."""
 
+RING_LOOK_SECONDS: Final = 1.0
+"""Time between two looks whether the interfaces are still there."""
+
 RING_BLOCK_BYTES: Final = 256 << 10
 """A block of the ring. On a quiet link a block is handed over nearly empty, so there are many of them: the ring then
 lasts 25 s."""

@@ -3,7 +3,7 @@
 Must not know: frames, blocks, which connections are still watched.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from sshpcap.model import Notice, Session
 from sshpcap.overall import INTERNAL_ERROR
 from sshpcap.ssh.groups import Group, Groups
 from sshpcap.ssh.known_hosts import KnownHosts, ShownKeys
+from sshpcap.tcp.attribution import Elsewhere
 
 
 class Told(NamedTuple):
@@ -29,7 +30,15 @@ class Told(NamedTuple):
 class Teller:
     """Interprets and judges connection after connection."""
 
-    def __init__(self, ports: frozenset[int], known_hosts: KnownHosts | None, *, tolerant: bool) -> None:
+    def __init__(
+        self,
+        ports: frozenset[int],
+        known_hosts: KnownHosts | None,
+        cut_errors: Mapping[tuple[bytes, bytes], int],
+        *,
+        tolerant: bool,
+    ) -> None:
+        """`cut_errors`: see `Elsewhere`; they are added to while the capture is read."""
         self.errors: list[Notice] = []
         """Errors of ours, where they are tolerated: one connection is then not told."""
         self._ports = ports
@@ -39,6 +48,7 @@ class Teller:
         self._tolerant = tolerant
         self._ttls: dict[bytes, set[int]] = {}
         """TTLs of addresses in connections that were opened: what a lone RST is held against."""
+        self._cut_errors = cut_errors
         self.max_addresses = limits.MAX_ADDRESSES
 
     def get_to_know(self, connections: Iterable[Connection]) -> None:
@@ -85,7 +95,7 @@ class Teller:
             index=connection.index,
             ports=self._ports,
             observed_until=observed_until,
-            ttls=self._ttls,
+            elsewhere=Elsewhere(self._ttls, self._cut_errors),
             groups=self._groups,
         )
         return rules.judge(self._with_known_key(session))

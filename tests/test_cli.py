@@ -131,6 +131,67 @@ def test_fail_on() -> None:
     assert run(["--fail-on", "info", str(FINE)])[1] == 0
 
 
+def test_what_a_shell_may_have_done() -> None:
+    closed = subprocess.run(f"{sys.executable} -m sshpcap {SAMPLE} >&-", shell=True, capture_output=True, cwd=ROOT)
+    assert (closed.returncode, closed.stderr.count(b"\n")) == (2, 1)
+    odd = {**os.environ, "COLUMNS": "²", "LINES": "³"}
+    assert subprocess.run([sys.executable, "-m", "sshpcap", str(SAMPLE)], capture_output=True, env=odd, cwd=ROOT
+                          ).returncode == 0  # fmt: skip
+
+
+def test_several_captures_say_how_frames_are_numbered(tmp_path: Path) -> None:
+    assert "numbered through all of them" in run([str(SAMPLE), str(FINE)])[0]
+    assert "numbered through all of them" not in run([str(SAMPLE)])[0]
+    assert run(["slice", "-o", str(tmp_path / "out"), str(SAMPLE), str(FINE)])[1] == 0
+    assert b"of several captures" in (tmp_path / "out").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["-f", "ndjson"], ["compat"], ["slice", "-o", "OUT"]], ids=lambda one: one[0])
+def test_a_cut_off_file_is_told_where_the_output_has_no_place_for_it(arguments: list[str], tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(SAMPLE.read_bytes()[:-7])
+    words = [str(tmp_path / "out") if word == "OUT" else word for word in arguments]
+    done = subprocess.run([sys.executable, "-m", "sshpcap", *words, str(cut)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert "the file ends in the middle of record" in done.stderr
+    fine = [sys.executable, "-m", "sshpcap", *words, str(SAMPLE)]
+    whole = subprocess.run(fine, capture_output=True, text=True, cwd=ROOT)
+    assert "in the middle" not in whole.stderr
+
+
+def test_fail_on_counts_what_is_told() -> None:
+    assert run(["--fail-on", "error", "--host", "198.51.100.1", str(SAMPLE)])[1] == 0
+    assert run(["--fail-on", "error", "--connection", "1", str(SAMPLE)])[1] == common.EXIT_FINDING
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437", "utf-8"])
+def test_every_command_can_write_where_not_all_can_be_shown(encoding: str) -> None:
+    surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments in (["explain", "no-common-kex-algorithm"], ["explain"], [str(SAMPLE)], ["info", str(SAMPLE)],
+                      ["compat", str(SAMPLE)], ["--help"], ["-f", "json", str(SAMPLE)]):  # fmt: skip
+        done = subprocess.run([sys.executable, "-m", "sshpcap", *arguments], capture_output=True, env=surroundings,
+                              cwd=ROOT)  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b""), arguments
+
+
+def test_a_file_that_is_none_of_known_hosts_is_refused(tmp_path: Path) -> None:
+    key = "203.0.113.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    known = tmp_path / "known"
+    for octets, code in (
+        (SAMPLE.read_bytes(), 2),
+        (b"root:x:0:0:root:/root:/bin/bash\n", 2),
+        (b"", 0),
+        (b"# nobody yet\n\n", 0),
+        (b"\xef\xbb\xbf" + key.encode() + b"\n", 0),
+    ):
+        known.write_bytes(octets)
+        printed, found = run(["--known-hosts", str(known), str(FINE)])
+        assert found == code, octets[:20]
+        assert ("known host keys" in printed) == (code == 2)
+    report = json.loads(run(["-f", "json", "--known-hosts", str(known), str(FINE)])[0])
+    assert report["sessions"][0]["verdict"]["cause"] == "host-key-changed"
+
+
 def test_failures_leaves_out_what_went_well() -> None:
     printed, code = run(["--failures", str(FINE)])
     assert code == 0
@@ -165,6 +226,49 @@ def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
     assert run(["-o", str(tmp_path / "no" / "where"), str(SAMPLE)])[1] == 2
     assert run(["-o", str(out), str(tmp_path / "nothing")])[1] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    octets = SAMPLE.read_bytes()
+    capture, link, hard = tmp_path / "a.pcap", tmp_path / "link", tmp_path / "hard"
+    capture.write_bytes(octets)
+    link.symlink_to(capture)
+    hard.hardlink_to(capture)
+    known = tmp_path / "known_hosts"
+    known.write_text("# none\n")
+    key = tmp_path / "key"
+    key.write_text("00" * 32)
+    where = str(capture)
+    for arguments, kept in (
+        (["slice", "-o", where, where], where),
+        (["slice", "-o", str(link), where], str(link)),
+        (["slice", "-o", where, str(link)], where),
+        (["slice", "-o", str(hard), where], str(hard)),
+        (["slice", "-o", where, str(tmp_path)], where),
+        (["slice", "-o", where, f"{tmp_path}/./a.pcap"], where),
+        (["slice", "--anonymize", "--key-file", str(key), "-o", str(key), where], str(key)),
+        (["-o", where, where], where),
+        (["-f", "json", "-o", where, str(FINE), where], where),
+        (["info", "-o", where, where], where),
+        (["compat", "-o", where, where], where),
+        (["-o", str(known), "--known-hosts", str(known), where], str(known)),
+    ):
+        done = subprocess.run([sys.executable, "-m", "sshpcap", *arguments], capture_output=True, text=True, cwd=ROOT)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert f"{kept} is read here and would be written over" in done.stderr, arguments
+        assert capture.read_bytes() == octets
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pcap", "hard", "key", "known_hosts", "link"]
+    with capture.open("rb") as opened:
+        arguments = [sys.executable, "-m", "sshpcap", "-o", where, "-"]
+        assert subprocess.run(arguments, stdin=opened, capture_output=True, cwd=ROOT).returncode == 2
+    assert capture.read_bytes() == octets
+
+
+def test_a_draft_takes_no_other_files_place(tmp_path: Path) -> None:
+    (tmp_path / "report.txt.part").write_text("mine\n")
+    assert run(["-o", str(tmp_path / "report.txt"), str(SAMPLE)])[1] == 0
+    assert (tmp_path / "report.txt.part").read_text() == "mine\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.txt", "report.txt.part"]
 
 
 def test_several_captures_and_directories_are_one(tmp_path: Path) -> None:
@@ -317,7 +421,18 @@ def test_the_program_ends_at_once_with_its_code_and_all_that_it_printed(words: l
     assert (expected, (done.stdout + done.stderr).decode()) == (code, printed)
 
 
-def test_where_nobody_reads_what_it_prints() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["schema"], ["explain", "--help"], ["info", str(SAMPLE)], [str(SAMPLE)]]
+    + [[str(SAMPLE), "--format", form] for form in ("json", "ndjson", "plain", "html", "markdown")]
+    + [[str(SAMPLE), "-o", "/dev/full"], ["slice", str(SAMPLE), "-o", "/dev/full"]],
+)
+def test_where_there_is_no_room_for_what_it_prints(words: list[str], unbuffered: str) -> None:
+    command = [sys.executable, "-m", "sshpcap", *words]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "sshpcap", "--version"], stdout=full, stderr=subprocess.PIPE)
-    assert done.returncode == 70
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.count("\n") == 1

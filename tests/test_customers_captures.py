@@ -12,7 +12,7 @@ import pytest
 import sshpcap
 from sshpcap.capture import open_capture
 from sshpcap.model import Report
-from tests.support.captures import SAMPLES, Recorded
+from tests.support.captures import SAMPLES, Recorded, pcap
 from tests.support.transforms import KEEPS_ALL, LOSES
 from tests.support.worse import contradictions
 
@@ -83,3 +83,27 @@ def test_what_customers_do_to_a_capture(capture: Path, tmp_path: Path) -> None:
             told = {finding.id for session in worse.sessions for finding in session.findings}
             wrong += [f"{name}: {what}" for what in (told - known) & SILENCE]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("snaplen", [58, 64])
+def test_an_icmp_error_that_was_cut_before_the_ports_may_be_the_answer(snaplen: int, tmp_path: Path) -> None:
+    cut = [frame._replace(octets=frame.octets[:snaplen]) for frame in _frames(SAMPLES / "icmp-rejected/capture.pcap")]
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(pcap(cut))
+    (session,) = sshpcap.analyze(str(path)).sessions
+    finding = session.findings[0]
+    assert (finding.id, finding.confidence, session.outcome) == ("no-answer-to-syn", "low", "incomplete")
+    assert "Frame 4 is an ICMP error to the client, cut short" in finding.summary
+
+
+def test_an_icmp_error_that_was_cut_is_no_answer_to_what_came_later_or_went_elsewhere(tmp_path: Path) -> None:
+    frames = _frames(SAMPLES / "icmp-rejected/capture.pcap")
+    error = frames[3]._replace(octets=frames[3].octets[:58])
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(pcap([error, *frames[:3]]))
+    (earlier,) = sshpcap.analyze(str(path)).sessions
+    elsewhere = bytearray(error.octets)
+    elsewhere[57] ^= 1  # the last octet of the address to which the quoted packet went
+    path.write_bytes(pcap([*frames[:3], error._replace(octets=bytes(elsewhere))]))
+    (other,) = sshpcap.analyze(str(path)).sessions
+    assert [session.verdict.confidence for session in (earlier, other)] == ["high", "high"]

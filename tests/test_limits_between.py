@@ -41,7 +41,7 @@ def _met(number: int, ttl: int = 64) -> Connection:
 
 def test_addresses_whose_ttls_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_ADDRESSES", 10)
-    teller = Teller(frozenset((22,)), None, tolerant=False)
+    teller = Teller(frozenset((22,)), None, {}, tolerant=False)
     teller.get_to_know(_met(number) for number in range(100))
     assert len(teller._ttls) == 10
     last = _met(99).recorder.endpoints
@@ -50,7 +50,7 @@ def test_addresses_whose_ttls_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_ttls_of_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_TTLS", 4)
-    teller = Teller(frozenset((22,)), None, tolerant=False)
+    teller = Teller(frozenset((22,)), None, {}, tolerant=False)
     teller.get_to_know(_met(7, ttl) for ttl in range(1, 200))
     assert max(map(len, teller._ttls.values())) <= 4
 

@@ -13,6 +13,7 @@ def replaced(octets: bytes, name: str | None, names: Pseudonyms) -> bytes:
         size = {1: 4, 2: 16}.get(out[13] >> 4, 0)
         _addresses(out, 16, size, names)
         _addresses(out, 16 + size, size, names)
+        _values(out, 16 + (2 * size + 4 if size else 0))
         return bytes(out)
     if name == "SOCKS4" and len(out) >= 8:
         if out[4:7] != bytes(3):
@@ -34,6 +35,18 @@ def _socks5(out: bytearray, names: Pseudonyms) -> bytes:
             return bytes(out)
     _names(out, 2)
     return bytes(out)
+
+
+def _values(out: bytearray, at: int) -> None:
+    """What may stand behind the addresses: type, length, value (PROXY protocol §2.2.7: names of hosts, certificates);
+    paths of Unix sockets and what is no such value, too."""
+    while at + 3 <= len(out):
+        end = at + 3 + int.from_bytes(out[at + 1 : at + 3], "big")
+        if end > len(out):
+            break
+        out[at + 3 : end] = bytes(end - at - 3)
+        at = end
+    out[at:] = bytes(len(out) - at)
 
 
 def _addresses(out: bytearray, at: int, size: int, names: Pseudonyms) -> None:

@@ -22,12 +22,32 @@ _MEANINGFUL: Final = frozenset(
 """Addresses that tell nothing of anybody: unspecified, broadcast, loopback."""
 
 _IPV4: Final = rb"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"
-_IPV6: Final = rb"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"
-_HOST: Final = rb"(?<![\w.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.)+[A-Za-z]{2,63}(?![\w-])"
-_WIRE: Final = re.compile(rb"(?P<four>%s)|(?P<six>%s)|(?P<host>%s)" % (_IPV4, _IPV6, _HOST))
+_IPV6: Final = rb"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4})(?![\w:])"
+_MAC: Final = rb"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"
+_DASHED: Final = rb"(?<![\w-])(?:ip-)?\d{1,3}(?:-\d{1,3}){3}(?![\w-])"
+"""An address as part of a name, as clouds make them."""
+_LABEL: Final = rb"[A-Za-z0-9_\x80-\xff][A-Za-z0-9_\x80-\xff-]{0,62}"
+_HOST: Final = rb"(?<![\w.-])(?:%s\.)+(?:[A-Za-z]{2,63}|[a-z\x80-\xff]{2,63})(?![\w-])" % _LABEL
+_AT_HOST: Final = rb"(?<![\w.-])[\w.+-]{1,64}@[\w\x80-\xff.-]{1,253}"
+"""A user at a host, or an address of mail; the domain may be missing."""
+_NAMED: Final = b"|".join((_AT_HOST, _HOST))
+_WIRE: Final = re.compile(rb"(?P<mac>%s)|(?P<dashed>%s)|(?P<four>%s)|(?P<six>%s)|(?P<host>%s)"
+                          % (_MAC, _DASHED, _IPV4, _IPV6, _NAMED))  # fmt: skip
 _LENGTH: Final = re.compile(rb"(\x00\x00[\x00-\x0f].)", re.DOTALL)
 """The length of a string (RFC 4251 §5) in a message."""
-_HOST_TEXT: Final = re.compile(_HOST.decode())
+_ADDRESS: Final = re.compile(b"|".join((_IPV4, _IPV6)))
+_OF_HTTP: Final = re.compile(
+    rb"^[A-Z]{3,12} (?P<target>[^\s:]+)[^\r\n]* HTTP/"
+    rb"|^(?:host|user-agent|server|via|from|referer|origin|location|forwarded|x-[\w-]{1,40})[ \t]*:[ \t]*"
+    rb"(?P<value>[^\r\n]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Where HTTP names hosts and users, whatever the names look like."""
+_NAMES: Final = re.compile(b"|".join((_MAC, _DASHED, _NAMED)))
+ADDRESS_LIKE: Final = re.compile(b"|".join((_MAC, _DASHED)))
+"""MAC addresses, and addresses in names: digits and not letters stand for them."""
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+"""An IPv4 address as one of IPv6 begins so (RFC 4291 §2.5.5.2)."""
 _LETTERS: Final = string.ascii_lowercase.encode()
 
 
@@ -53,6 +73,8 @@ class Pseudonyms:
         """The pseudonym of an IPv4 or IPv6 address."""
         if octets in _MEANINGFUL:
             return octets
+        if len(octets) == 16 and octets.startswith(_MAPPED):
+            return _MAPPED + self._address(octets[len(_MAPPED) :])
         size = len(octets) * 8
         number = int.from_bytes(octets, "big")
         turned = 0
@@ -107,14 +129,23 @@ def masked(octets: bytes) -> bytes:
 
     def mask(found: re.Match[bytes]) -> bytes:
         sign = b"h" if found["host"] else b"0"
-        digits = rb"[A-Za-z0-9-]" if found["host"] else rb"[0-9A-Fa-f]"
+        digits = rb"[A-Za-z0-9_\x80-\xff-]" if found["host"] else rb"[0-9A-Fa-f]"
         return re.sub(digits, sign, found[0])
 
+    octets = _OF_HTTP.sub(_without_names, octets)
     # The octet of a length must not be taken for the first letter of the text behind it.
     return b"".join(_WIRE.sub(mask, part) if place % 2 == 0 else part
                     for place, part in enumerate(_LENGTH.split(octets)))  # fmt: skip
 
 
-def host_names(text: str) -> set[str]:
-    """What looks like a host name with a domain in a text of a peer."""
-    return set(_HOST_TEXT.findall(text))
+def _without_names(found: re.Match[bytes]) -> bytes:
+    first, last = (at - found.start() for at in found.span(found.lastgroup or 0))
+    return found[0][:first] + re.sub(rb"[A-Za-z0-9_\x80-\xff]", b"h", found[0][first:last]) + found[0][last:]
+
+
+def host_names(octets: bytes) -> set[bytes]:
+    """What looks like a name of a host (with a domain, or where HTTP has one), a user at a host or a MAC address in a
+    text of a peer."""
+    found = {one[0] for one in _NAMES.finditer(octets)}
+    found |= {one[one.lastgroup or 0] for one in _OF_HTTP.finditer(octets)} - {b"/"}
+    return {name for name in found if ADDRESS_LIKE.fullmatch(name) or not _ADDRESS.fullmatch(name)}

@@ -17,16 +17,29 @@ import msgspec
 from sshpcap import limits
 from sshpcap.anonymize import preambles
 from sshpcap.anonymize.key_blobs import replaced
-from sshpcap.anonymize.pseudonyms import Pseudonyms, host_names, masked
+from sshpcap.anonymize.pseudonyms import ADDRESS_LIKE, Pseudonyms, host_names, masked
 from sshpcap.excerpt.again import endpoint
-from sshpcap.model import Capture, Hassh, HostKey, KexInit, KnownHost, Negotiation, Party, Report, Session, Slot
+from sshpcap.model import (
+    Capture,
+    ClientSaid,
+    Hassh,
+    HostKey,
+    Identification,
+    KexInit,
+    KnownHost,
+    Negotiation,
+    Party,
+    Report,
+    Session,
+    Slot,
+)
 from sshpcap.ssh.host_keys import read_public_key
-from sshpcap.ssh.wire import Malformed, printable
+from sshpcap.ssh.wire import Malformed, printable, unprinted
 from sshpcap.tcp.community_id import community_id
 
 _ADDRESS: Final = re.compile(
     r"(?P<open>\[)?(?P<address>(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"
-    r"|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?!\w))"
+    r"|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?!\w))"
     r"(?P<close>\])?(?P<port>:\d{1,5}(?!\d))?"
 )
 _PORT: Final = re.compile(r"(?<=\bport )\d{1,5}\b|(?<=tcp\.port == )\d{1,5}\b|(?<=-p )\d{1,5}\b|(?<=\bPort )\d{1,5}\b")
@@ -36,7 +49,6 @@ _OUR_NAMES: Final = frozenset(
 _UNTOUCHED: Final = (KexInit, Hassh, Slot, Negotiation)
 _HIDDEN_KEY: Final = "SHA256:" + "x" * 43
 """Stands for a key of the user's own files that no server showed."""
-_ESCAPES: Final = re.compile(rb"\\\\|\\x([0-9a-f]{2})")
 _SHORTEST: Final = 4
 """Characters of a comment that is looked for by itself; a shorter one only with its identification string."""
 _OUR_LISTS: Final = frozenset((20, 21, *range(30, 50)))
@@ -63,6 +75,7 @@ class Results:
             captures=captures,
             sessions=tuple(self.session(session) for session in report.sessions),
             notices=plain.value(report.notices),
+            client_said=_unsaid(report.client_said),
         )
 
     def session(self, session: Session) -> Session:
@@ -94,7 +107,18 @@ class Results:
         self._files.setdefault(os.path.basename(capture.path), name)
         ports = {str(self.names.port(int(port))): count for port, count in capture.other_ports.items()}
         notices = _Rewriter(self.names, dict(self._files)).value(capture.notices)
-        return msgspec.structs.replace(capture, path=name, other_ports=ports, notices=notices)
+        interfaces = tuple(
+            msgspec.structs.replace(
+                one, name=f"interface-{number}" if one.name else None, description=None, filter=None
+            )
+            for number, one in enumerate(capture.interfaces)
+        )
+        return msgspec.structs.replace(capture, path=name, other_ports=ports, notices=notices, interfaces=interfaces)
+
+
+def _unsaid(said: ClientSaid | None) -> ClientSaid | None:
+    """What a client printed may name anything; what was found by it stays."""
+    return None if said is None else msgspec.structs.replace(said, text="(not shown: made anonymous)", notes=())
 
 
 def comment_of(raw: bytes) -> bytes:
@@ -111,9 +135,11 @@ def new_identification(raw: bytes, names: Pseudonyms) -> bytes:
 def _texts(session: Session, names: Pseudonyms) -> dict[str, str]:
     """What a peer wrote → what stands for it; looked for in every string of the session."""
     found: dict[str, str] = {}
-    hosts: set[str] = set()
+    hosts: set[bytes] = set()
     for party in (session.client, session.server):
         hosts |= _hosts_of(party)
+        if party.preamble is not None and party.first_octets:
+            found[party.first_octets] = printable(_begun(unprinted(party.first_octets), party.preamble, names))
         if party.identification is None:
             continue
         raw = party.identification.raw
@@ -122,19 +148,28 @@ def _texts(session: Session, names: Pseudonyms) -> dict[str, str]:
         if len(comment) >= _SHORTEST:
             found[printable(comment)] = printable(names.letters(comment))
     if session.close.disconnect is not None:
-        hosts |= host_names(session.close.disconnect.description)
+        hosts |= host_names(unprinted(session.close.disconnect.description))
     for message in session.messages:
         if message.kind == "preamble" and isinstance(message.fields.get("text"), str):
             party = session.client if message.sender == "client" else session.server
-            octets = _unprinted(str(message.fields["text"]))
+            octets = unprinted(str(message.fields["text"]))
             found[printable(octets)] = printable(preambles.replaced(octets, party.preamble, names))
         if message.number not in _OUR_LISTS and message.kind != "identification":
-            hosts |= {name for value in message.fields.values() if isinstance(value, str) for name in host_names(value)}
-    found |= {host: masked(host.encode()).decode() for host in hosts}
+            texts = [unprinted(value) for value in message.fields.values() if isinstance(value, str)]
+            hosts |= {name for text in texts for name in host_names(text)}
+    # Behind a name that is masked as a whole nothing of it is left to be found by its form.
+    found |= {printable(host): printable(_all_of(host)) for host in hosts}
     if session.host_key is not None:
         found |= _key_texts(session.host_key, names)
     found.pop("", None)
     return {old: new for old, new in found.items() if old != new}
+
+
+def _begun(octets: bytes, preamble: str, names: Pseudonyms) -> bytes:
+    """The beginning of a stream: a preamble, and what follows of an identification string."""
+    before, sign, rest = octets.partition(b"SSH-")
+    line, end, more = (sign + rest).partition(b"\r")
+    return preambles.replaced(before, preamble, names) + new_identification(line, names) + end + masked(more)
 
 
 def _is_address(text: str) -> bool:
@@ -158,16 +193,25 @@ def _has_literal(hint: Any) -> bool:
     return get_origin(hint) is Literal or any(_has_literal(part) for part in get_args(hint))
 
 
-def _unprinted(text: str) -> bytes:
-    """The inverse of `ssh.wire.printable`."""
-    return _ESCAPES.sub(
-        lambda found: bytes([int(found[1], 16)]) if found[1] else b"\\", text.encode("ascii", "replace")
-    )
-
-
-def _hosts_of(party: Party) -> set[str]:
+def _hosts_of(party: Party) -> set[bytes]:
     texts = [*party.pre_identification, party.first_octets or "", party.unreadable.text if party.unreadable else ""]
-    return {name for text in texts if not text.startswith("SSH-") for name in host_names(text)}
+    return {name for text in texts if not text.startswith("SSH-") for name in host_names(unprinted(text))}
+
+
+def _all_of(host: bytes) -> bytes:
+    """As `masked` makes of it where it stands."""
+    sign = b"0" if ADDRESS_LIKE.fullmatch(host) else b"h"
+    return re.sub(rb"[A-Za-z0-9_\x80-\xff-]" if sign == b"h" else rb"[0-9A-Fa-f]", sign, host)
+
+
+_COMMON: Final = frozenset(
+    ("client", "connection", "frame", "host", "key", "localhost", "port", "server", "ssh", "sshd")
+)
+"""Words of every report that a user may have for a name, too; they tell nothing of anybody."""
+
+
+def _of_the_user(host: str) -> str:
+    return re.sub(r"[^\W]", "h", host)
 
 
 def _host_key(key: HostKey, names: Pseudonyms) -> HostKey:
@@ -204,9 +248,10 @@ def _key_texts(key: HostKey, names: Pseudonyms) -> dict[str, str]:
     if known is not None:
         entries = (*known.differing, *known.other_names)
         hosts = [known.name, *(host for entry in entries for host in re.split(r"[,\s]", entry.hosts))]
-        found |= {host: masked(host.encode()).decode() for host in hosts if host_names(host)}
+        mine = {host for host in hosts if host and not _is_address(host.strip("[]").partition("]")[0])}
+        found |= {host: _of_the_user(host) for host in mine if host.lower() not in _COMMON and host[0] != "|"}
         for file in filter(None, (known.file, *(entry.file for entry in entries))):
-            found[file] = os.path.basename(file)
+            found[file] = "ssh_known_hosts" if "ssh_known_hosts" in file else "known_hosts"
         if names.keys:
             found |= {entry.sha256: _HIDDEN_KEY for entry in entries if entry.sha256 not in found}
     return found
@@ -247,6 +292,8 @@ class _Rewriter:
             key = _host_key(value, self._names)
             rewritten = ("known_hosts_line", "known_hosts", "shown_before")
             return msgspec.structs.replace(key, **{name: self.value(getattr(value, name)) for name in rewritten})
+        if isinstance(value, Identification):
+            return self._identification(value)
         if isinstance(value, _UNTOUCHED) or not isinstance(value, msgspec.Struct):
             return value
         ours = _words_of_ours(type(value))
@@ -257,6 +304,12 @@ class _Rewriter:
         if isinstance(value, Party):
             made["port"] = self._names.port(value.port)
         return type(value)(**made)
+
+    def _identification(self, line: Identification) -> Identification:
+        """All but the comment, and what is read from it, is a program's own."""
+        raw = new_identification(line.raw, self._names)
+        comment = printable(comment_of(raw)) if line.comment is not None else None
+        return msgspec.structs.replace(line, raw=raw, text=printable(raw), comment=comment, distribution=None)
 
     def text(self, text: str) -> str:
         """A string with everything known, and every address and port in it, replaced."""

@@ -9,6 +9,7 @@ finds, or the beginning of it.
 Must not know: what a format's header holds besides the one length.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,16 +17,17 @@ import numpy.typing as npt
 
 from sshpcap.frames import Bytes, Int64s
 
-_LANE: Final = 32 << 10
+_LANE: Final = 20 << 10
 """Octets between two guesses. Shorter lanes take more guesses, longer ones more steps with fewer walkers each."""
 _FEWEST: Final = 8
 """Lanes below which the arrays cost more than the plain walk."""
-_STEPS: Final = 8
+_STEPS: Final = 16
 """Steps between two looks at which walkers have crossed their lanes."""
-_MOST_LOOKS: Final = 64
+_MOST_LOOKS: Final = 20
 """Frames are longer than the 48 octets that fill a lane in so many steps: who needs more was led astray by a guess."""
-_SHORTEST: Final = 12
-"""No record of any format is shorter: where a walker goes on that a wrong guess led astray."""
+_NOWHERE: Final = -1
+"""The arrival of a walker that was given up."""
+_ROWS: Final = np.arange(_STEPS)[:, np.newaxis]
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 
@@ -43,23 +45,40 @@ def chained(
     first, last = mark
     shared = bytes(data[at + first : at + last])
     found = (data.find(shared, lane + first, lane + first + _LANE) - first for lane in range(at + _LANE, end, _LANE))
-    place = np.array([at, *[guess for guess in found if at < guess < end]], dtype=np.int64)
-    border = np.append(place[1:], end)
-    crossed = []
+    begins = np.array([at, *[guess for guess in found if at < guess < end]], dtype=np.int64)
+    borders = np.append(begins[1:], end)
+    counts, arrivals = np.zeros_like(begins), np.full_like(begins, _NOWHERE)
+    walking, place = np.arange(len(begins)), begins
+    looks = []
     for _ in range(_MOST_LOOKS):
-        steps = np.empty((_STEPS, len(place)), dtype=np.int64)
-        for row in steps:
-            row[:] = place
-            place = np.minimum(np.maximum(place + lengths[place] + more, place + _SHORTEST), end)
-        crossed.append(steps[steps < border])
-        ahead = place < border
-        place, border = place[ahead], border[ahead]
-        if not len(place):
+        steps = np.empty((_STEPS + 1, len(walking)), dtype=np.int64)
+        steps[0] = place
+        for here, there in pairwise(steps):
+            np.add(here, lengths[here], out=there)
+            there += more
+            np.minimum(there, end, out=there)
+        inside = steps[:-1] < borders[walking]
+        taken = inside.sum(axis=0)
+        looks.append((walking, counts[walking], steps[:-1], inside))
+        counts[walking] += taken
+        place = steps[taken, np.arange(len(walking))]
+        crossed = place >= borders[walking]
+        arrivals[walking[crossed]] = place[crossed]
+        walking, place = walking[~crossed], place[~crossed]
+        if not len(walking):
             break
-    starts = np.concatenate(crossed)
-    starts.sort()
-    gaps = np.flatnonzero(starts[:-1] + lengths[starts[:-1]] + more != starts[1:])
-    return starts[: gaps[0] + 1] if len(gaps) else starts
+    behind = np.cumsum(counts)
+    starts = np.empty(behind[-1], dtype=np.int64)
+    for lanes, before, steps, inside in looks:
+        target = (behind[lanes] - counts[lanes] + before) + _ROWS
+        starts[target[inside]] = steps[inside]
+    # Within a lane each record begins where the one before it ends. That the last of a lane ends where the next lane
+    # begins is what proves that one.
+    wrong = np.flatnonzero(arrivals != borders)
+    if not len(wrong):
+        return starts
+    lane = int(wrong[0])
+    return starts[: behind[lane] if arrivals[lane] != _NOWHERE else behind[lane] - counts[lane] + 1]
 
 
 def headers(octets: Bytes, starts: Int64s, count: int, order: str) -> list[Int64s]:

@@ -95,7 +95,9 @@ class LiveRing:
         self._held: list[int] = []
         """Blocks of the ring that the last `FrameBlock` is in."""
         self._at = 0
-        wanted = [] if ANY in names else [one.number for one in self._chosen]
+        self._any = ANY in names
+        self._look_at = 0.0
+        wanted = [] if self._any else [one.number for one in self._chosen]
         try:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM if self._cooked else socket.SOCK_RAW, 0)
             # The filter is there before the first frame is: protocol 0 means none until `_bind`.
@@ -186,6 +188,7 @@ class LiveRing:
         """All frames, for ever; a block without frames when nothing came for `limits.IDLE_SECONDS`."""
         empty = FrameBlock(self._octets, *[_NO_ROWS] * 7)
         while True:
+            self._look_for_them()
             block = self._ready()
             if block is None:
                 self._wait()
@@ -230,9 +233,23 @@ class LiveRing:
             trouble = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if trouble == errno.ENETDOWN:
                 # The socket stays and goes on when the interface comes up again.
-                self.notices.add("interface-down", "the interface went down; nothing was seen until it came up")
+                self.notices.add("interface-down", "the interface went down; nothing was seen while it was")
             elif trouble:
                 raise CaptureError(os.strerror(trouble).lower(), self.name)
+
+    def _look_for_them(self) -> None:
+        """Every so often: an interface that is gone never comes back, for another one of its name has another number.
+        Raises CaptureError when none is left."""
+        if self._any or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + limits.RING_LOOK_SECONDS
+        there = {number for number, _ in socket.if_nameindex()}
+        for gone in [one for one in self._chosen if one.number not in there]:
+            self._chosen.remove(gone)
+            self.notices.add("interface-gone", f"the interface {gone.name} is gone; one that comes in its place is not"
+                             " listened on")  # fmt: skip
+        if not self._chosen:
+            raise CaptureError("the interface is gone", self.name)
 
     def _gather(self) -> None:
         """Let some frames come together, while the ring is nearly empty: a block costs as much with ten as with a
@@ -342,9 +359,9 @@ _NEXT_OFFSET: Final = struct.Struct("=I").unpack_from
 
 def _chosen(names: Sequence[str]) -> list[Interface]:
     known = {one.name: one for one in interfaces()}
+    for name in names:
+        if name not in known and name != ANY:
+            raise CaptureError(f"no such interface; there are {', '.join(known) or 'none'}", name)
     if ANY in names:
         return list(known.values())
-    for name in names:
-        if name not in known:
-            raise CaptureError(f"no such interface; there are {', '.join(known) or 'none'}", name)
     return [known[name] for name in dict.fromkeys(names)]

@@ -1,12 +1,15 @@
 """The command line: source → analyzer → report. The only room that prints, exits, or knows a terminal.
 
 A command is one file here and one row in `_COMMANDS`; it is loaded when it is asked for.
-Exit codes: 0 analysed · 1 a finding at or above --fail-on · 2 bad usage or unreadable input · 70 internal error.
+Exit codes: 0 analysed · 1 a finding at or above --fail-on · 2 bad usage, unreadable input or no room for the output ·
+70 internal error.
 """
 
+import errno
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -26,6 +29,9 @@ _COMMANDS: Final = {
     "schema": "schema",
 }
 """Command → file of this room that has it, under the same name."""
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Whatever is being written, the system has no room for it: nothing that is ours."""
 
 
 class _Commands(click.Group):
@@ -64,8 +70,16 @@ def main() -> None:
     """Entry point of the `sshpcap` command: turns what can go wrong into one line and an exit code."""
     from sshpcap.capture.errors import CaptureError
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Text for people falls back to escapes where the terminal cannot show it.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for name in ("COLUMNS", "LINES"):
+        if not os.environ.get(name, "0").isdecimal():
+            del os.environ[name]  # rich takes "²" for a number
     try:
         cli(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CaptureError as error:
         _complain(str(error))
         sys.exit(EXIT_UNREADABLE)
@@ -77,6 +91,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except Exception as error:  # the last resort: one line for the user, a way to report it
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _complain(f"what it had to say could not be written: {error.strerror}")
+            sys.exit(EXIT_UNREADABLE)
         if os.environ.get("SSHPCAP_DEBUG"):
             raise
         _complain(f"internal error: {error!r} (SSHPCAP_DEBUG=1 shows where)")

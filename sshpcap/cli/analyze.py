@@ -21,11 +21,13 @@ from sshpcap.cli.common import (
     encoding,
     every_frame,
     finish,
+    only_there,
     output_to,
     pseudonyms,
     read,
     refuse_pipe,
     wants_color,
+    warn,
     wide,
     width,
 )
@@ -124,7 +126,7 @@ def analyze(
     Several captures and directories are read as one, in the order of time. "-" reads standard input; there results
     appear as connections end.
     """  # fmt: skip
-    from sshpcap.report.view import Options
+    from sshpcap.report.view import Options, select
 
     if verbose:
         refuse_pipe(captures)
@@ -132,20 +134,18 @@ def analyze(
     options = Options(connections=frozenset(connections), failures=failures, hosts=frozenset(map(_address, hosts)),
                       time=time, summary=summary, verbose=verbose, every=form == "html")  # fmt: skip
     known = read_known(known_hosts, names)
-    with output_to(output, form) as out:
+    with output_to(output, form, captures, (*known_hosts, *((key_file,) if key_file else ()))) as out:
         options = options._replace(width=wide(out, form))
         page = _Page(out, form, options, color=output is None and wants_color(out, no_color), hidden=hidden)
         streams = not summary and _streams(captures, form, connections)
         report = read(captures, ports, page.ended if streams else None, known, jobs)
-        missing = sorted(set(connections) - {session.index for session in report.sessions})
-        if missing:
-            raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+        only_there(connections, report)
         if client_said is not None:
             from sshpcap.rules.said import rank
 
             report = msgspec.structs.replace(report, client_said=rank(report, client_said))
         page.whole(report, every_frame(captures, report, options) if verbose else {})
-    finish(report, fail_on)
+    finish(report, fail_on, select(report.sessions, options))
 
 
 class _Page:
@@ -191,6 +191,8 @@ class _Page:
                 report = msgspec.structs.replace(report, sessions=select(report.sessions, self._options))
                 self._options = self._options._replace(hosts=frozenset())
             report = self._hidden.report(report)
+        if self._form == "ndjson":
+            warn(report)
         if self._form != "text":
             left = [session for session in report.sessions if session.index not in told]
             chosen = msgspec.structs.replace(report, sessions=tuple(left)) if told else report

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -78,8 +78,10 @@ def pseudonyms(anonymize: bool, ports: bool, keys: bool, key_file: str | None) -
             except FileExistsError:
                 with open(key_file) as file:
                     key = bytes.fromhex(file.read(4096))
-        except (OSError, ValueError) as error:
-            raise click.FileError(key_file, hint=str(error)) from None
+        except OSError as error:
+            raise click.FileError(key_file, hint=error.strerror or str(error)) from None
+        except ValueError:
+            raise click.FileError(key_file, hint="this is no key") from None
         if len(key) < _SHORTEST_KEY:
             raise click.FileError(key_file, hint="this is no key")
     return Results(Pseudonyms(key, ports=ports, keys=keys))
@@ -130,8 +132,24 @@ def every_frame(
         return minor_rows(find(source.blocks(), sessions))
 
 
-def finish(report: "Report", fail_on: str | None) -> None:
-    """Exit as the report demands."""
+def only_there(connections: tuple[int, ...], report: "Report") -> None:
+    """Raises click.UsageError for the number of a connection that the capture does not have."""
+    missing = sorted(set(connections) - {session.index for session in report.sessions})
+    if missing:
+        raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+
+
+def warn(report: "Report") -> None:
+    """What is wrong with the captures, where the output has no place for it: a line each on standard error."""
+    from sshpcap.report.heading import notice_line, notices
+    from sshpcap.report.view import safe
+
+    for notice in notices(report):
+        click.echo(f"sshpcap: {safe(notice_line(notice))}", err=True)
+
+
+def finish(report: "Report", fail_on: str | None, told: "Sequence[Session] | None" = None) -> None:
+    """Exit as the report demands; `told`: the connections that the options leave."""
     from sshpcap.model import SEVERITIES
 
     internal = [notice for notice in report.notices if notice.code == "internal-error"]
@@ -141,7 +159,8 @@ def finish(report: "Report", fail_on: str | None) -> None:
     at_least = [
         name for name in SEVERITIES if fail_on is not None and SEVERITIES.index(name) >= SEVERITIES.index(fail_on)
     ]
-    if any(finding.severity in at_least for session in report.sessions for finding in session.findings):
+    sessions = report.sessions if told is None else told
+    if any(finding.severity in at_least for session in sessions for finding in session.findings):
         sys.exit(EXIT_FINDING)
 
 
@@ -157,26 +176,24 @@ def encoding(out: IO[str]) -> str:
 
 def width(out: IO[str]) -> int | None:
     """Columns: those of the terminal, or COLUMNS, or 100 for a pipe or a file."""
-    if os.environ.get("COLUMNS", "").isdigit():
+    if os.environ.get("COLUMNS", "").isdecimal():
         return max(40, int(os.environ["COLUMNS"]))
     return None if out.isatty() else 100
 
 
 def wide(out: IO[str], form: str) -> int:
     """Columns of a format that is made of lines: those that were asked for, or what e-mail shows without wrapping."""
-    return width(out) or 100 if os.environ.get("COLUMNS", "").isdigit() or form == "text" else _EMAIL_COLUMNS
+    return width(out) or 100 if os.environ.get("COLUMNS", "").isdecimal() or form == "text" else _EMAIL_COLUMNS
 
 
 @contextmanager
-def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
-    """Standard output, or a file that is only there when it is whole."""
+def output_to(path: str | None, form: str, captures: Sequence[str], others: Sequence[str] = ()) -> Iterator[IO[str]]:
+    """Standard output, or a file that is only there when it is whole and is none of those that are read."""
     if path is None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            # JSON is UTF-8 wherever it goes; text for people falls back to escapes where the terminal cannot show it.
-            if form == "text":
-                sys.stdout.reconfigure(errors="backslashreplace")
-            else:
-                sys.stdout.reconfigure(encoding="utf-8")
+        if sys.stdout is None:
+            raise click.FileError("standard output", hint="it is closed")
+        if form != "text" and isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # JSON is UTF-8 wherever it goes
         try:
             yield sys.stdout
             sys.stdout.flush()
@@ -184,31 +201,54 @@ def output_to(path: str | None, form: str) -> Iterator[IO[str]]:
             # The reader (a pager, head) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    _refuse_input(path, captures, others)
     with _whole(path, "w") as file:
         yield file
 
 
 @contextmanager
-def binary_to(path: str) -> Iterator[IO[bytes]]:
-    """A file of octets that is only there when it is whole."""
+def binary_to(path: str, captures: Sequence[str], others: Sequence[str] = ()) -> Iterator[IO[bytes]]:
+    """A file of octets that is only there when it is whole and is none of those that are read."""
+    _refuse_input(path, captures, others)
     with _whole(path, "wb") as file:
         yield file
+
+
+def _refuse_input(output: str, captures: Sequence[str], others: Sequence[str]) -> None:
+    """Evidence is never written over. Raises click.UsageError for an output that is a capture or another input."""
+    if not os.path.isfile(output):
+        return
+    from sshpcap.capture.merge import expand
+    from sshpcap.capture.sources import STANDARD_INPUT
+
+    there = os.stat(output)
+    for path in (*expand(captures)[0], *others):
+        try:
+            read = os.fstat(sys.stdin.fileno()) if path == STANDARD_INPUT else os.stat(path)
+        except (OSError, ValueError):
+            continue  # whoever reads it says so
+        if os.path.samestat(read, there):
+            raise click.UsageError(f"{output} is read here and would be written over: name another file")
 
 
 @contextmanager
 def _whole(path: str, mode: str) -> Iterator[IO[Any]]:
     """A draft that takes the file's place at the end. Devices and pipes are written to as they are."""
     target = os.path.realpath(path)
-    draft = target if os.path.exists(target) and not os.path.isfile(target) else f"{target}.part"
+    plain = not os.path.exists(target) or os.path.isfile(target)
+    # Made here and now: a file of that name that is somebody's, or a link, is never followed.
+    draft, mode = (f"{target}.{os.getpid()}.part", mode.replace("w", "x")) if plain else (target, mode)
+    made = False
     try:
         with open(draft, mode, encoding=None if "b" in mode else "utf-8") as file:
+            made = plain
             yield file
-        if draft != target:
+        if plain:
             os.replace(draft, target)
     except OSError as error:
         raise click.FileError(path, hint=error.strerror or str(error)) from None
     finally:
-        if draft != target and os.path.exists(draft):
+        if made and os.path.exists(draft):
             os.remove(draft)
 
 

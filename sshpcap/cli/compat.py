@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from sshpcap.cli.common import CAPTURES, CONTEXT, OUTPUT, PORTS, finish, output_to, read, width
+from sshpcap.cli.common import CAPTURES, CONTEXT, OUTPUT, PORTS, finish, output_to, read, warn, width
 
 if TYPE_CHECKING:
     from sshpcap.model import Party, Report, Slot
@@ -35,7 +35,7 @@ def compat(captures: tuple[str, ...], form: str, output: str | None, ports: tupl
     With default settings on the other side, from a table of proposals that running programs made; and what the first
     obstacle is for those that cannot.
     """
-    with output_to(output, form) as out:
+    with output_to(output, form, captures) as out:
         report = read(captures, ports, None)
         found = list(_questions(report))
         if form == "json":
@@ -45,6 +45,7 @@ def compat(captures: tuple[str, ...], form: str, output: str | None, ports: tupl
         else:
             for party, role, meetings in found:
                 _write(out, party, role, meetings)
+    warn(report)
     finish(report, None)
 
 

@@ -26,7 +26,7 @@ def info(captures: tuple[str, ...], output: str | None, ports: tuple[int, ...], 
     """Say what the captures are, how good they are, and which conclusions that forbids."""
     from sshpcap.report import terminal
 
-    with output_to(output, "text") as out:
+    with output_to(output, "text", captures) as out:
         report = read(captures, ports, None)
         color = output is None and wants_color(out, no_color)
         out.write(terminal.render_info(report, width=width(out), color=color, encoding=encoding(out)))

@@ -22,7 +22,10 @@ def read_known(files: tuple[str, ...], names: tuple[str, ...]) -> "KnownHosts | 
     entries: list[Entry] = []
     for file in files:
         text = _text(file)
-        entries += read_putty(text, file) if is_putty(text) else read_known_hosts(text, file)
+        found = list(read_putty(text, file) if is_putty(text) else read_known_hosts(text, file))
+        if not found and any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
+            raise click.FileError(file, hint="no line of it is one of a file of known host keys")
+        entries += found
     given: dict[str, tuple[str, ...]] = {}
     for pair in names:
         number, equals, name = pair.partition("=")
@@ -44,7 +47,7 @@ def _text(file: str) -> str:
         raise click.FileError(file, hint=f"more than {_LARGEST:,} octets are no file of host keys")
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
         return octets.decode("utf-16", errors="replace")
-    return octets.decode("utf-8", errors="replace")
+    return octets.decode("utf-8-sig", errors="replace")
 
 
 def address(text: str, option: str) -> str:

@@ -1,12 +1,14 @@
 """`sshpcap live`: connections as they happen."""
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from sshpcap import limits
 from sshpcap.cli.common import CONTEXT, NO_COLOR, PORTS, encoding, finish, wants_color, width
@@ -23,6 +25,20 @@ _MIB: Final = 1 << 20
 _SECOND: Final = 1_000_000_000
 _DRAWN_SECONDS: Final = 0.5
 _THREADS: Final = "OPENBLAS_NUM_THREADS"
+_OF_INTERFACES: Final = {
+    "expression": "--filter",
+    "promiscuous": "--promiscuous",
+    "ring_mib": "--ring-mib",
+    "portable": "--scapy",
+}
+
+
+class _Seconds(click.FloatRange):
+    """A time; what is no number ("nan") is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no time", param, ctx) if math.isnan(seconds) else seconds
 
 
 @click.command(context_settings=CONTEXT)
@@ -67,10 +83,10 @@ _THREADS: Final = "OPENBLAS_NUM_THREADS"
     help="The kernel's ring of frames.",
 )  # fmt: skip
 @click.option(
-    "--interval", default=10.0, show_default=True, type=click.FloatRange(0.25), metavar="SECONDS",
+    "--interval", default=10.0, show_default=True, type=_Seconds(0.25), metavar="SECONDS",
     help="Time between statistics.",
 )  # fmt: skip
-@click.option("--duration", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Stop by itself after this.")
+@click.option("--duration", default=0.0, type=_Seconds(0), metavar="SECONDS", help="Stop by itself after this.")
 @click.option("--scapy", "portable", is_flag=True, help="Listen with scapy, as on other systems than Linux.")
 @NO_COLOR
 def live(
@@ -111,8 +127,7 @@ def live(
     from sshpcap.live.preload import preload
     from sshpcap.live.watch import Bounds, Watch
 
-    if bool(pipe) == bool(names):
-        raise click.UsageError("name an interface (-i, see `sshpcap interfaces`), or `-` for a pipe")
+    _refuse(pipe, names)
     every_port = (SSH_PORT, *ports)
     source = open_live(
         (pipe,) if pipe else names, ports=every_port, expression=expression, promiscuous=promiscuous,
@@ -143,6 +158,17 @@ def live(
         loop = Loop(source, watch, output_to, interval=pace, history=drawn, seconds=duration)
         _run(loop, signals, output_to)
     _end(loop, source, drawn=drawn, failures=failures, color=color)
+
+
+def _refuse(pipe: str | None, names: tuple[str, ...]) -> None:
+    """Options that contradict each other; what is read from a pipe was chosen by the program that writes it. Raises
+    click.UsageError."""
+    if bool(pipe) == bool(names):
+        raise click.UsageError("name an interface (-i, see `sshpcap interfaces`), or `-` for a pipe")
+    given = click.get_current_context().get_parameter_source
+    for name, option in _OF_INTERFACES.items():
+        if pipe and given(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} is for interfaces: on a pipe, ask the program that captures for it")
 
 
 def _with_one_thread() -> None:
@@ -177,7 +203,9 @@ def _opened(where: str | None, make: Callable[[], T]) -> T:
     try:
         return make()
     except OSError as error:
-        raise click.FileError(where or "standard output", hint=(error.strerror or str(error)).lower()) from None
+        raise click.FileError(
+            "standard output" if where is None else where, hint=(error.strerror or str(error)).lower()
+        ) from None
 
 
 def _metrics(address: str) -> "Output":
@@ -209,7 +237,7 @@ def _run(loop: "Loop", signals: "Signals", output: "Output") -> None:
 
 
 def _end(loop: "Loop", source: "LiveSource", *, drawn: bool, failures: bool, color: bool) -> None:
-    """Show the report on a terminal, and exit."""
+    """Show the report on a terminal, and exit. Raises what ended the capture."""
     report = loop.report()
     source.close()
     if drawn:
@@ -220,4 +248,6 @@ def _end(loop: "Loop", source: "LiveSource", *, drawn: bool, failures: bool, col
         text = terminal.render(report, options, width=width(sys.stdout), color=color, encoding=encoding(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
+    if loop.lost is not None:
+        raise loop.lost
     finish(report, None)

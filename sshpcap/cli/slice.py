@@ -5,7 +5,19 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from sshpcap.cli.common import CAPTURES, CONTEXT, PORTS, anonymous, binary_to, finish, pseudonyms, read, refuse_pipe
+from sshpcap.cli.common import (
+    CAPTURES,
+    CONTEXT,
+    PORTS,
+    anonymous,
+    binary_to,
+    finish,
+    only_there,
+    pseudonyms,
+    read,
+    refuse_pipe,
+    warn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,8 +60,10 @@ def slice(
     refuse_pipe(captures)
     hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     report = read(captures, ports, None)
-    with binary_to(output) as out:
+    only_there(connections, report)
+    with binary_to(output, captures, (key_file,) if key_file else ()) as out:
         count = write(report, captures, frozenset(connections), out, hidden)
+    warn(report if hidden is None else hidden.report(report))
     click.echo(f"{output}: {count:,} frames", err=True)
     finish(report, None)
 

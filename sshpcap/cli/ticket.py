@@ -18,6 +18,7 @@ from sshpcap.cli.common import (
     anonymous,
     every_frame,
     finish,
+    only_there,
     pseudonyms,
     read,
     refuse_pipe,
@@ -64,9 +65,7 @@ def ticket(
         raise click.UsageError(f"{output} is there already")
     hidden = pseudonyms(anonymize, anonymize_ports, anonymize_keys, key_file)
     report = read(captures, ports, None)
-    missing = sorted(set(connections) - {session.index for session in report.sessions})
-    if missing:
-        raise click.UsageError(f"there is no connection {missing[0]}; the capture has {len(report.sessions)}")
+    only_there(connections, report)
     options = Options(connections=frozenset(connections), time=time, width=_WIDTH)
     files = contents(report, captures, options, output, hidden)
     try:

@@ -1,8 +1,8 @@
 """Which frames of a connection matter for a ticket, how much of each, and what is said of it in a comment.
 
 Kept: everything up to the NEWKEYS of both sides, whatever opens, closes or refuses, the frames that a statement names,
-and of the encrypted part the first frames without their payload. No octet behind a side's NEWKEYS is kept. Must not
-know: files, formats.
+and of the encrypted part the first frames without their payload. No octet behind a side's NEWKEYS is kept, nor one
+of a login in clear text in front of SSH. Must not know: files, formats.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from sshpcap.excerpt.streams import Streams
 from sshpcap.frames import FIN, RST, SYN, Segment
 from sshpcap.model import Session, Who
 from sshpcap.net.layers import layers
+from sshpcap.ssh.logins import places
+from sshpcap.ssh.wire import unprinted
 
 _NEWKEYS: Final = 21
 _CONTROL: Final = SYN | FIN | RST
@@ -53,6 +55,11 @@ class _Plan:
             endpoint(session.server): _clear_end(session, "server"),
         }
         """Where the clear part of each side ends; None where it never does."""
+        self.logins = {
+            endpoint(session.client): _logins(session, "client"),
+            endpoint(session.server): _logins(session, "server"),
+        }
+        """Where a side has a login in clear text in front of SSH."""
 
     @property
     def settled(self) -> bool:
@@ -81,6 +88,9 @@ def _choose(one: Found, plan: _Plan) -> Choice | None:
     # What never becomes encrypted is kept as far as anybody reads it.
     end = limits.HANDSHAKE_BYTES if end is None else end
     kept = max(0, min(segment.length, end - start))
+    for first, last in plan.logins.get(segment.source, ()):
+        if start < last and start + kept > first:
+            kept = max(0, first - start)
     if kept == segment.length:
         if not plan.settled or segment.flags & _CONTROL:
             return Choice(len(one.octets), comments)
@@ -102,9 +112,21 @@ def _clear_end(session: Session, side: Who) -> int | None:
     ends = [message.bytes[1] for message in session.messages if message.sender == side and message.number == _NEWKEYS]
     if ends:
         return min(ends)
+    if session.stage in ("newkeys", "encrypted"):
+        # The other side's says that keys are in use: this one's, or where it stands, is not in the capture.
+        return max((message.bytes[1] for message in session.messages if message.sender == side), default=0)
     if session.coverage.midstream and not any(message.sender == side for message in session.messages):
         return 0
     return None
+
+
+def _logins(session: Session, side: Who) -> list[tuple[int, int]]:
+    return [
+        (message.bytes[0] - 1 + first, message.bytes[0] - 1 + last)
+        for message in session.messages
+        if message.sender == side and message.kind in ("preamble", "text")
+        for first, last in places(unprinted(str(message.fields.get("text", ""))))
+    ]
 
 
 def _last_frames(session: Session) -> Iterator[int]:

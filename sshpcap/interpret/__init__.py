@@ -12,6 +12,7 @@ from sshpcap.interpret import handshake, transport
 from sshpcap.interpret.authentication import authentication, unanswered
 from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice, listen
 from sshpcap.interpret.timeline import timeline
+from sshpcap.interpret.turns import impossible_length
 from sshpcap.interpret.words import address_text, say
 from sshpcap.model import (
     Certificate,
@@ -37,8 +38,9 @@ from sshpcap.ssh.fingerprints import known_hosts_line
 from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.hassh import hassh
 from sshpcap.ssh.known_types import known_types
+from sshpcap.ssh.logins import hidden
 from sshpcap.ssh.wire import Malformed, printable
-from sshpcap.tcp.attribution import Ending, Ttls, attribute
+from sshpcap.tcp.attribution import Elsewhere, Ending, attribute
 from sshpcap.tcp.community_id import community_id
 from sshpcap.tcp.recorder import Recorder
 
@@ -52,18 +54,18 @@ def interpret(
     index: int,
     ports: frozenset[int],
     observed_until: int,
-    ttls: Ttls | None = None,
+    elsewhere: Elsewhere = Elsewhere(),  # noqa: B008 (it cannot be changed)
     groups: Groups | None = None,
 ) -> Session:
     """The session that a recording is, without findings and verdict.
 
     `ports` are those on which SSH is expected (a hint for the roles), `observed_until` is the time of the last frame
-    captured of anything: it tells silence from the end of the capture. `ttls` are those of addresses in other
-    connections, `groups` judges those that a server sends.
+    captured of anything: it tells silence from the end of the capture. `elsewhere` is what the rest of
+    the capture tells of it, `groups` judges those that a server sends.
     """
     dialogue = listen(recorder, ports, groups or Groups())
     names = ("client", "server") if dialogue.client == 0 else ("server", "client")
-    ending = attribute(recorder, names, observed_until, ttls)
+    ending = attribute(recorder, names, observed_until, elsewhere)
     cover = transport.coverage(recorder, dialogue)
     reached = handshake.milestones(recorder, dialogue, cover.one_sided)
     if handshake.closed_too_soon(dialogue, ending):
@@ -131,7 +133,7 @@ def _party(recorder: Recorder, dialogue: Dialogue, direction: int) -> Party:
         hassh=hassh(proposal, client=is_client) if proposal else None,
         strict_kex=f"kex-strict-{suffix}-v00@openssh.com" in names,
         ext_info=f"ext-info-{suffix}" in names,
-        unreadable=_unreadable(voice),
+        unreadable=_unreadable(voice) or _sealed_wrongly(dialogue, direction),
         known_types=_known_types(voice) if is_client else None,
     )
 
@@ -149,7 +151,7 @@ def _first_octets(voice: Voice) -> str | None:
     head = octets[: min(hole[0] if hole else len(octets), _SHOWN_OCTETS)]
     begun = voice.problem is not None and voice.problem.field == "start"
     identified = voice.identification is not None and head.startswith(b"SSH-")
-    return printable(head) if head and not begun and not identified else None
+    return printable(hidden(head)) if head and not begun and not identified else None
 
 
 def _unreadable(voice: Voice) -> Unreadable | None:
@@ -163,10 +165,25 @@ def _unreadable(voice: Voice) -> Unreadable | None:
     readable = octets[voice.cut_to : hole[0] if hole else len(octets)]
     return Unreadable(
         reason=f"{problem.field}: {problem.reason}",
-        text=printable(readable[:_SHOWN_OCTETS]),
+        text=printable(hidden(readable[:_SHOWN_OCTETS])),
         packet_length=int.from_bytes(octets[voice.cut_to : voice.cut_to + 4], "big") if is_packet else None,
         frame=frame,
         bytes=(voice.cut_to + 1, len(octets)),
+    )
+
+
+def _sealed_wrongly(dialogue: Dialogue, direction: int) -> Unreadable | None:
+    """Octets behind NEWKEYS whose length stays readable (AES-GCM, encrypt-then-MAC) and cannot be."""
+    length, voice = impossible_length(dialogue, direction), dialogue.voices[direction]
+    if length is None:
+        return None
+    octets, start = voice.assembled.octets, voice.cut_to
+    return Unreadable(
+        reason=f"the length of the first encrypted packet is {length:,}, which cannot be",
+        text=printable(octets[start : start + 4]),
+        packet_length=length,
+        frame=voice.assembled.completed(start, start + 4)[0],
+        bytes=(start + 1, len(octets)),
     )
 
 

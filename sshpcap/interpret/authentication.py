@@ -6,7 +6,6 @@ which is as long as its list of methods and comes again and again. Nothing here 
 sends, nor at the time between two of its packets: they would tell of passwords and of keys pressed.
 """
 
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sshpcap import limits
@@ -23,7 +22,7 @@ from sshpcap.model import (
     Who,
 )
 from sshpcap.ssh import implementations
-from sshpcap.ssh.packet_sizes import Sealing
+from sshpcap.ssh.packet_sizes import Sealing, method_lists
 from sshpcap.tcp.attribution import Ending
 from sshpcap.tcp.recorder import Recorder
 
@@ -60,27 +59,8 @@ _UNREFUSED: Final = 2
 """Answers that a login may have had without any refusal, for its end to be called a failure: banner and question."""
 _SEVERAL: Final = 4
 """So many packets more than one are not written at once in a login, except with long ones among them."""
-
-_METHOD_LISTS: Final = (
-    "publickey,password,keyboard-interactive",
-    "publickey",
-    "publickey,password",
-    "password",
-    "publickey,keyboard-interactive",
-    "password,keyboard-interactive",
-    "keyboard-interactive",
-    "publickey,gssapi-with-mic",
-    "publickey,gssapi-with-mic,password",
-    "publickey,gssapi-keyex,gssapi-with-mic",
-    "publickey,gssapi-keyex,gssapi-with-mic,password",
-    "publickey,gssapi-keyex,gssapi-with-mic,keyboard-interactive",
-    "publickey,gssapi-keyex,gssapi-with-mic,password,keyboard-interactive",
-    "gssapi-keyex,gssapi-with-mic,password",
-    "publickey,hostbased",
-    "publickey,password,hostbased",
-    "publickey,password,keyboard-interactive,hostbased",
-)
-"""Lists of methods that servers send, the common ones first; only the length of a list matters."""
+_IN_USE: Final = 2
+"""Turns of the server behind a login that no session without a use has."""
 
 
 class _Asked(NamedTuple):
@@ -151,14 +131,33 @@ def _login(turns: Turns, seal: Sealing, dialogue: Dialogue) -> _Login | None:
         # was not asked for (a banner).
         waits = own is not None and request.octets == own.size(_SERVICE_ACCEPT)
         behind = _said(behind, seal, dialogue)
-        asked = [_Asked(request.frame, request.time, behind)] if behind and not waits else []
+        asked = [_Asked(*turns.asked(request), behind)] if behind and not waits else []
         rest = listed[place + 1 :]
         # A client's turn and the server's that follows it.
         for ask, answer in zip(rest[::2], (*rest[1::2], None), strict=False):
             said = _said(answer.parts, seal, dialogue) if answer else ()
-            asked.append(_Asked(ask.parts[-1].frame, ask.parts[-1].time, said))
-        return _until_success(service, service.first_time - request.time, asked, rest, seal, dialogue)
+            asked.append(_Asked(*turns.asked(ask.parts[-1]), said))
+        asked = _without_banner(asked, seal)
+        return _until_success(service, service.first_time - turns.asked(request)[1], asked, rest, seal, dialogue)
     return None
+
+
+def _without_banner(asked: list[_Asked], seal: Sealing) -> list[_Asked]:
+    """A banner (RFC 4252 §5.4) and the first refusal, written at once, told apart where all other answers are as long
+    as one refusal, and the first is that and one packet more."""
+    later = {one.answer[0].octets for one in asked[1:] if len(one.answer) == 1 and one.readable}
+    first = asked[0].answer if asked else ()
+    if len(first) != 1 or len(later) != 1 or not all(len(one.answer) == 1 for one in asked[1:] if one.answer):
+        return asked
+    part, refusal = first[0], later.pop()
+    banner = part.octets - refusal
+    if part.sure or not method_lists(refusal, seal) or method_lists(part.octets, seal) or not seal.fits(banner):
+        return asked
+    parts = (
+        part._replace(octets=banner, whole=True),
+        part._replace(start=part.start + banner, octets=refusal, whole=True),
+    )
+    return [asked[0]._replace(answer=parts), *asked[1:]]
 
 
 def _said(parts: tuple[Part, ...], seal: Sealing, dialogue: Dialogue) -> tuple[Part, ...]:
@@ -203,18 +202,12 @@ def _refusal(asked: list[_Asked], seal: Sealing) -> int | None:
     that came more than once, the slowest of them (questions are asked without delay)."""
     answered = [one for one in asked if one.last is not None and one.readable]
     sizes = [one.last.octets for one in answered if one.last is not None]
-    if answered and answered[0] is asked[0] and (sizes[0] in sizes[1:] or _lists(sizes[0], seal)):
+    if answered and answered[0] is asked[0] and (sizes[0] in sizes[1:] or method_lists(sizes[0], seal)):
         return sizes[0]
     again = [one for one in answered if one.last is not None and sizes.count(one.last.octets) > 1]
-    again = [one for one in again if one.last is not None and _lists(one.last.octets, seal)]
+    again = [one for one in again if one.last is not None and method_lists(one.last.octets, seal)]
     slowest = max(again, key=lambda one: one.delay, default=None)
     return slowest.last.octets if slowest is not None and slowest.last is not None else None
-
-
-@lru_cache(256)
-def _lists(octets: int, seal: Sealing) -> tuple[str, ...]:
-    """The lists of methods with which SSH_MSG_USERAUTH_FAILURE has so many octets (RFC 4252 §5.1)."""
-    return tuple(names for names in _METHOD_LISTS if seal.size(1 + 4 + len(names) + 1) == octets)
 
 
 def _without_login(turns: Turns, login: _Login | None, dialogue: Dialogue, ending: Ending) -> Authentication:
@@ -265,10 +258,10 @@ def _judged(
         refusals=len(refused),
         slow_refusals=len(slow),
         last_answer_like=_last_answer(login, seal),
-        offered_methods=_lists(login.refusal, seal) if login.refusal is not None and refused else (),
+        offered_methods=method_lists(login.refusal, seal) if login.refusal is not None and refused else (),
         exchanges=tuple(_exchange(one, login, seal) for one in login.asked[: limits.SHOWN_EXCHANGES]),
         accepted_frame=login.accepted.frame if login.accepted else None,
-        after=_after(login, dialogue, ending) if succeeded and turns.complete else None,
+        after=_after(login, turns, dialogue, ending) if succeeded else None,
         reasoning=tuple(_reasoning(login, refused, slow, seal, turns)),
     )
 
@@ -324,7 +317,7 @@ def _last_answer(login: _Login, seal: Sealing) -> tuple[_Like, ...]:
     if last is None or login.refusal is None or login.accepted is not None:
         return ()
     like: list[_Like] = []
-    if last.octets < login.refusal and last.sure and _lists(last.octets, seal):
+    if last.octets < login.refusal and last.sure and method_lists(last.octets, seal):
         like.append("shorter refusal")
     if last.octets == seal.size(_TOO_MANY):
         like.append("too many failures")
@@ -379,10 +372,10 @@ def _may_hide_success(part: Part, seal: Sealing) -> bool:
     return not part.sure and (seal.fits(rest) or rest > _SEVERAL * seal.smallest)
 
 
-def _after(login: _Login, dialogue: Dialogue, ending: Ending) -> AfterLogin | None:
-    if login.accepted is None:
-        return None
+def _after(login: _Login, turns: Turns, dialogue: Dialogue, ending: Ending) -> AfterLogin | None:
     by_client = sum(turn.direction == dialogue.client for turn in login.after)
+    if login.accepted is None or not (turns.complete or (turns.long and len(login.after) - by_client >= _IN_USE)):
+        return None
     times = [login.accepted.time, *(part.time for turn in login.after for part in turn.parts)]
     until = ending.time if ending.how in ("fin", "rst") and ending.time is not None else max(times)
     return AfterLogin(
@@ -404,7 +397,7 @@ def _reasoning(
         )
     ]
     if refused:
-        lists = _lists(refused[0].last.octets, seal) if refused[0].last else ()
+        lists = method_lists(refused[0].last.octets, seal) if refused[0].last else ()
         fits = (
             f", the length of a refusal that lists {lists[0]}{' or what is as long' if len(lists) > 1 else ''}"
             if lists
@@ -436,8 +429,14 @@ def _frames(asked: tuple[_Asked, ...]) -> str:
 def unanswered(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> tuple[Unanswered, ...]:
     """The last data before the close, if they were all of one side; as far as they are remembered."""
     until = ending.frame if ending.how in ("fin", "rst") and ending.frame is not None else recorder.last_frame
-    # Data in the frame of the FIN come before it.
-    seen = [[one for one in side.tail if one.frame <= until] for side in recorder.directions]
+    # Data in the frame of the FIN come before it; of the other side's data nothing else is remembered.
+    heard = 1 - ending.by if ending.by in (0, 1) and recorder.directions[ending.by].fin is not None else None
+    seen = [
+        [one for one in side.tail if one.frame <= until or direction == heard]
+        for direction, side in enumerate(recorder.directions)
+    ]
+    if any(len(side.tail) == limits.LAST_DATA and side.tail[0].frame > until for side in recorder.directions):
+        return ()  # what a side sent behind the close has pushed out what it had sent before
     later = max((0, 1), key=lambda direction: seen[direction][-1].frame if seen[direction] else 0)
     other = seen[1 - later][-1].frame if seen[1 - later] else 0
     who: Who = "client" if later == dialogue.client else "server"

@@ -9,15 +9,17 @@ from functools import partial
 from typing import Final, NamedTuple, cast
 
 from sshpcap.model import FieldValue, KexInit, Negotiation, Timestamp
-from sshpcap.ssh import kex, messages, numbers, plain_text, preamble, ssh1
+from sshpcap.ssh import kex, messages, numbers, plain_text, preamble, public_values, ssh1
 from sshpcap.ssh.cut import Cutter, State, Unit
 from sshpcap.ssh.groups import Groups
 from sshpcap.ssh.host_keys import read_public_key, signature_algorithm
 from sshpcap.ssh.identification import IdentificationLine, parse_identification
 from sshpcap.ssh.implementations import recognise
+from sshpcap.ssh.logins import hidden
 from sshpcap.ssh.messages import Fields
 from sshpcap.ssh.negotiate import negotiate
 from sshpcap.ssh.wire import Malformed, printable
+from sshpcap.tcp.attribution import opened
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.stream import Assembled
 
@@ -99,7 +101,7 @@ class Voice(NamedTuple):
             lines.append(printable(spoken.octets))
         known = not self.assembled.hole_in(self.cut_to, self.cut_to + _SHOWN_REST)
         if self.state in (State.LINES, State.STOPPED) and self.identification is None and self.rest and known:
-            lines.append(printable(self.rest[:_SHOWN_REST]))
+            lines.append(printable(hidden(self.rest[:_SHOWN_REST])))
         return tuple(lines)
 
 
@@ -151,6 +153,11 @@ def listen(recorder: Recorder, ports: frozenset[int], groups: Groups) -> Dialogu
         )
         for direction, voice in enumerate(voices)
     ]
+    method = negotiation.kex_algorithm.chosen if negotiation else None
+    if method is not None:
+        p = public_values.prime_of(method) or _prime_sent(named[1 - client])
+        named = [v._replace(spoken=tuple(_about_value(spoken, p) for spoken in v.spoken)) for v in named]
+    named = [_early_newkeys(voice) for voice in named]
     if _speak_ssh1(named[client], named[1 - client]):
         named = [_as_ssh1(voice) for voice in named]
     return Dialogue((named[0], named[1]), client, roles_from, negotiation)
@@ -208,7 +215,7 @@ def _spoken(assembled: Assembled, direction: int, unit: Unit) -> Spoken:
         return _spoken_of((direction, unit, octets, frames, frame, moment, None, parsed, None, malformed))
     text = octets.removesuffix(b"\n").removesuffix(b"\r")
     if unit.kind in ("text", "preamble"):
-        return Spoken(direction, unit, text, frames, frame, moment)
+        return Spoken(direction, unit, hidden(text), frames, frame, moment)
     line = parse_identification(octets)
     if isinstance(line, Malformed):
         return Spoken(direction, unit, text, frames, frame, moment, malformed=line)
@@ -239,6 +246,8 @@ def _roles(recorder: Recorder, voices: list[Voice], ports: frozenset[int]) -> tu
             return direction, "it sent the SYN"
         if other.syn_seen and _answers(recorder, 1 - direction):
             return direction, "the other side sent the SYN-ACK"
+    if not opened(recorder) and recorder.resets:
+        return 1 - recorder.resets[0].direction, "the other side refused it"
     by_port = [endpoint.port in ports for endpoint in recorder.endpoints]
     if by_port[0] != by_port[1]:
         return (1, "the other side's port") if by_port[0] else (0, "the other side's port")
@@ -302,6 +311,9 @@ def _read_kex(
     if isinstance(fields, Malformed):
         return unit._replace(parsed=parsed._replace(name=message.name, known=True), malformed=fields)
     shown = {**extra, **dict(_shown(name, value, message) for name, value in fields.items())}
+    blob = fields.get("K_S")
+    if isinstance(blob, bytes) and isinstance(read_public_key(blob), Malformed):
+        shown["host_key"] = "unreadable"
     named = messages.Parsed(parsed.number, message.name, shown, parsed.value, True)
     return _spoken_of((*unit[:7], named, fields, unit.malformed))
 
@@ -318,6 +330,46 @@ def _about_group(spoken: Spoken, groups: Groups) -> Spoken:
     if not 1 < g < p - 1:
         fields["generator"] = "none"
     return spoken._replace(parsed=spoken.parsed._replace(fields=fields))
+
+
+_ABOUT_THE_GROUP: Final = ("_GROUP", "_GROUPREQ", "_REQUEST", "_REQUEST_OLD")
+
+
+def _early_newkeys(voice: Voice) -> Voice:
+    """A NEWKEYS before its sender's part of the key exchange is marked: RFC 4253 §7.3 has it behind.
+
+    Where octets are missing that part may be among them.
+    """
+    found = voice.first(numbers.NEWKEYS)
+    if found is None or found.parsed is None or voice.kexinit is None or voice.assembled.holes:
+        return voice
+    place = voice.spoken.index(found)
+    for spoken in voice.spoken[:place]:
+        said = spoken.parsed
+        if said is None or not numbers.KEX_FIRST <= said.number <= numbers.KEX_LAST:
+            continue
+        if said.fields.get("guess") != "wrong" and not said.name.endswith(_ABOUT_THE_GROUP):
+            return voice
+    early = found._replace(parsed=found.parsed._replace(fields={**found.parsed.fields, "early": True}))
+    return voice._replace(spoken=(*voice.spoken[:place], early, *voice.spoken[place + 1 :]))
+
+
+def _prime_sent(server: Voice) -> int | None:
+    """The prime of the group that the server chose (RFC 4419 §3)."""
+    return next((p for s in server.spoken if s.kex and isinstance(p := s.kex.get("p"), int) and p > 3), None)
+
+
+def _about_value(spoken: Spoken, p: int | None) -> Spoken:
+    """A message with a public value of Diffie-Hellman, and what is wrong with that value; a guess has another group."""
+    if spoken.kex is None or spoken.parsed is None or "guess" in spoken.parsed.fields:
+        return spoken
+    for name in ("e", "f"):
+        value = spoken.kex.get(name)
+        fault = public_values.fault(value, p) if isinstance(value, int) else None
+        if fault is not None:
+            fields: Fields = {**spoken.parsed.fields, "out_of_range": fault}
+            return spoken._replace(parsed=spoken.parsed._replace(fields=fields))
+    return spoken
 
 
 def _shown(name: str, value: bytes | int | str, message: kex.KexMessage) -> tuple[str, FieldValue]:

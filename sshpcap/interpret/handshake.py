@@ -7,6 +7,7 @@ from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
 from sshpcap.model import STAGES, Awaited, Coverage, Duration, Outcome, Stage, Timestamp, Who
 from sshpcap.ssh import kex, numbers, plain_text, ssh1
 from sshpcap.ssh.cut import State
+from sshpcap.ssh.identification import in_front
 from sshpcap.tcp.attribution import Ending, opened
 from sshpcap.tcp.forgery import sent_before_reset
 from sshpcap.tcp.recorder import Recorder
@@ -84,7 +85,7 @@ def _stage_of(spoken: Spoken) -> Stage | None:
     if number == numbers.KEXINIT and spoken.malformed is None:
         return "kexinit"
     if number == numbers.NEWKEYS:
-        return "newkeys"
+        return None if "early" in spoken.parsed.fields else "newkeys"
     if numbers.KEX_FIRST <= number <= numbers.KEX_LAST and "guess" not in spoken.parsed.fields:
         return "kex"
     return None
@@ -128,12 +129,21 @@ def _talk_after(recorder: Recorder, dialogue: Dialogue, frame: int) -> int | Non
 def complete(recorder: Recorder, dialogue: Dialogue, direction: int) -> bool:
     """Every octet of a direction is in the capture, from its beginning: what is not there was not sent."""
     side, voice = recorder.directions[direction], dialogue.voices[direction]
-    if not side.anchored or not side.frames or side.stream.limit_hit or voice.assembled.holes:
+    if not (side.anchored or _greets_first(voice)) or side.stream.limit_hit or voice.assembled.holes:
+        return False
+    if not side.frames:
         return False
     end = side.sent - (1 if side.fin is not None else 0)
     # One number more than the octets is that of a FIN.
     known = max(end, (side.acked or 0) - 1, sent_before_reset(recorder, direction) - 1)
     return known <= len(voice.assembled.octets)
+
+
+def _greets_first(voice: Voice) -> bool:
+    """Its first captured octets are its identification string, before which nothing of SSH stands (RFC 4253 §4.2)."""
+    return voice.identification is not None and any(
+        spoken.unit.kind == "identification" and spoken.unit.start == 0 for spoken in voice.spoken
+    )
 
 
 def awaited(
@@ -150,6 +160,8 @@ def awaited(
     if ending.how in ("fin", "rst") and ending.time is not None:
         # What came behind the close was not waited for, whatever a clock that was set back says.
         until = ending.time if ending.frame is None or frame <= ending.frame else min(time, ending.time)
+    # Who has said that it leaves waits no more (RFC 4253 §11.1), whenever TCP closes.
+    until = min((until, *(said.time.ns for said in _farewells(dialogue))))
     return Awaited(
         party=party or "unknown",
         what=what,
@@ -196,7 +208,8 @@ def _next_step(dialogue: Dialogue) -> tuple[Who | None, str]:
     if _kex_count(client) == 0:
         begins: Who = "server" if _server_begins(dialogue) and _kex_count(server) == 0 else "client"
         return begins, "the first key exchange message"
-    if server.first(numbers.NEWKEYS) is None:
+    consent = server.first(numbers.NEWKEYS)
+    if consent is None or (consent.parsed and "early" in consent.parsed.fields):
         if _kex_count(client) > _kex_count(server):
             return "server", "its key exchange reply"
         if _kex_count(server) and client.first(numbers.NEWKEYS) is None and not _showed_key(server):
@@ -224,17 +237,21 @@ def _showed_key(voice: Voice) -> bool:
 
 
 def _last_progress(recorder: Recorder, dialogue: Dialogue, ending: Ending) -> tuple[int, int]:
-    """The last frame that brought something new: a unit, or the opening of the connection."""
+    """The last frame that brought something new: a unit, or the opening of the connection. A farewell is no step."""
     late = closed_too_soon(dialogue, ending)
     steps = [
         (s.frame, s.time.ns)
         for voice in dialogue.voices
         for s in voice.spoken
-        if not late or ending.frame is None or s.frame < ending.frame
+        if s.number != numbers.DISCONNECT and (not late or ending.frame is None or s.frame < ending.frame)
     ]
     if not steps:
         steps = [(event.frame, event.time) for event in recorder.events if event.flags & 2]
     return max(steps, default=(recorder.first_frame, recorder.first_time))
+
+
+def _farewells(dialogue: Dialogue) -> list[Spoken]:
+    return [said for voice in dialogue.voices if (said := voice.first(numbers.DISCONNECT)) is not None]
 
 
 def outcome(
@@ -248,31 +265,27 @@ def outcome(
             return "refused"
         return "failed" if ending.how == "never_opened" and ending.confidence == "high" else "incomplete"
     # In a key exchange both have read each other's identification string: one that is missing here was lost.
-    begun = coverage.midstream or stage in ("kex", "newkeys")
+    begun = (coverage.midstream and not _greets_first(dialogue.client_voice)) or stage in ("kex", "newkeys")
     spoken_otherwise = None if begun else _without_ssh(dialogue)
     if spoken_otherwise is not None and ending.how != "capture_end":
         return spoken_otherwise
     if coverage.gaps and not any(side.data_bytes for side in recorder.directions):
         return "incomplete"  # nothing of what was said is in the capture
-    if ending.how in ("fin", "rst"):
+    if ending.how in ("fin", "rst") or _farewells(dialogue):
         return "failed" if _surely_unencrypted(recorder, dialogue, ending) else "incomplete"
     if spoken_otherwise is not None:
         return spoken_otherwise
-    if recorder.superseded_by is not None or _opening_alone(recorder) or _fin_unseen(recorder):
+    if (
+        recorder.superseded_by is not None
+        or _opening_alone(recorder)
+        or any(side.fin_unseen for side in recorder.directions)
+    ):
         return "incomplete"
     if coverage.gaps and not _surely_unencrypted(recorder, dialogue, ending):
         return "incomplete"
     if ending.how == "silence" or (waiting is not None and waiting.waited.ns >= _STALLED_NS):
         return "stalled" if not coverage.midstream or stage != "tcp" else "incomplete"
     return "incomplete"
-
-
-def _fin_unseen(recorder: Recorder) -> bool:
-    """A side stands, or is acknowledged, one number behind all its octets: its FIN is not in the capture."""
-    return any(
-        side.anchored and side.fin is None and max(side.sent, side.acked or 0) == len(side.stream.octets) + 1
-        for side in recorder.directions
-    )
 
 
 def _opening_alone(recorder: Recorder) -> bool:
@@ -286,7 +299,7 @@ def _surely_unencrypted(recorder: Recorder, dialogue: Dialogue, ending: Ending) 
     reason."""
     if dialogue.negotiation is not None and not dialogue.negotiation.agreed:
         return True
-    if any(voice.first(numbers.DISCONNECT) for voice in dialogue.voices) or closed_too_soon(dialogue, ending):
+    if _farewells(dialogue) or closed_too_soon(dialogue, ending):
         return True
     return any(
         complete(recorder, dialogue, direction) and dialogue.voices[direction].state is not State.ENCRYPTED
@@ -303,9 +316,12 @@ def _without_ssh(dialogue: Dialogue) -> Outcome | None:
         lines = dialogue.lines(direction)
         if not lines or (voice.problem is not None and voice.problem.field == "start"):
             continue
-        if voice is server and (plain_text.refusal(lines[0]) or plain_text.complaint(lines[0])):
-            return "refused" if plain_text.refusal(lines[0]) else "failed"
-        if lines[0].startswith("SSH-"):
+        text = plain_text.first_text(lines)
+        if voice is server and plain_text.refusal(text):
+            return "refused"
+        if voice is server and (plain_text.complaint(text) or plain_text.start_error(lines)):
+            return "failed"
+        if lines[-1].startswith("SSH-") or any(map(in_front, lines)):
             return "failed"
         return "not_ssh"
     return None

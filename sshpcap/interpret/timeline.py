@@ -9,8 +9,10 @@ from sshpcap.interpret.dialogue import Dialogue, Spoken, Voice
 from sshpcap.interpret.words import address_text, say, shorten
 from sshpcap.model import Duration, HostKey, TimelineEntry, Timestamp
 from sshpcap.ssh.cut import State
+from sshpcap.ssh.logins import hidden
 from sshpcap.ssh.wire import printable
-from sshpcap.tcp.attribution import Ending, icmp_name
+from sshpcap.tcp.attribution import Ending, opened, unseen_fin
+from sshpcap.tcp.icmp import icmp_name
 from sshpcap.tcp.recorded import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW, Event
 from sshpcap.tcp.recorder import Recorder
 
@@ -44,8 +46,10 @@ def timeline(
         if event.notes or event.flags & (SYN | FIN | RST)
         for row in _tcp_rows(recorder, dialogue, event, names)
     ]
+    rows += _unseen_fins(recorder, names)
     rows += _icmp_rows(recorder, names)
     rows += _encrypted_rows(recorder, dialogue)
+    rows += _behind_close(recorder, dialogue, ending, names)
     rows += _rest_rows(recorder, dialogue, names)
     rows.sort()
     entries = []
@@ -92,9 +96,31 @@ def _tcp_rows(recorder: Recorder, dialogue: Dialogue, event: Event, names: tuple
     elif event.notes & KEEP_ALIVE:
         row(0, "keep-alive", "asks whether the other side is still there (TCP keep-alive)")
     if event.flags & RST:
-        row(3, "rst", "aborts the connection (RST)")
+        refuses = event.direction != dialogue.client and not opened(recorder)
+        row(3, "rst", f"{'refuses' if refuses else 'aborts'} the connection (RST)")
     elif event.flags & FIN:
         row(2, "fin", "closes its direction (FIN)")
+    return rows
+
+
+def _unseen_fins(recorder: Recorder, names: tuple[Sender, Sender]) -> list[_Row]:
+    rows = []
+    for direction in (0, 1):
+        event = unseen_fin(recorder, direction) if recorder.directions[direction].fin_unseen else None
+        if event is not None:
+            text = (
+                "has closed its direction" if event.direction == direction else "knows that the other side has closed"
+            )
+            rows.append(
+                _Row(
+                    event.frame,
+                    (0, 1),
+                    Timestamp(event.time),
+                    names[event.direction],
+                    "fin-unseen",
+                    f"{text}: that FIN is not in the capture",
+                )
+            )
     return rows
 
 
@@ -149,11 +175,25 @@ def _encrypted_rows(recorder: Recorder, dialogue: Dialogue) -> list[_Row]:
     return rows
 
 
+def _behind_close(recorder: Recorder, dialogue: Dialogue, ending: Ending, names: tuple[Sender, Sender]) -> list[_Row]:
+    """New data behind the other side's FIN: whoever closed had not read all that was said, so not a farewell either."""
+    if ending.how != "fin" or ending.frame is None or ending.by not in (0, 1):
+        return []
+    other = 1 - ending.by
+    if any(voice.state is not State.ENCRYPTED for voice in dialogue.voices):
+        return []
+    new = recorder.directions[other].behind
+    if new is None:
+        return []
+    text = "sends more encrypted data, behind the other side's FIN"
+    return [_Row(new.frame, (1, 0), Timestamp(new.time), names[other], "behind-close", text)]
+
+
 def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Sender]) -> list[_Row]:
     """Octets that could not be cut: the beginning of something that never became whole."""
     rows = []
     for direction, voice in enumerate(dialogue.voices):
-        rest = voice.rest
+        rest, kind = voice.rest, "unread"
         if not rest or voice.state is State.SSH1 or _said_as_text(voice):
             continue
         frame, time = voice.assembled.completed(voice.cut_to, len(voice.assembled.octets))
@@ -168,10 +208,11 @@ def _rest_rows(recorder: Recorder, dialogue: Dialogue, names: tuple[Sender, Send
         elif voice.problem is not None:
             text = f'sends {len(rest):,} octets that cannot be read: {voice.problem.reason} ("{_shown(rest)}")'
         elif voice.wanted:
+            kind = "unfinished"
             text = f"has sent {len(rest):,} of {voice.wanted - voice.cut_to:,} octets of a packet; the rest never came"
         else:
             text = f'sends {len(rest):,} octets without a line end: "{_shown(rest)}"'
-        rows.append(_Row(frame, (1, voice.cut_to), Timestamp(time), names[direction], "unread", text))
+        rows.append(_Row(frame, (1, voice.cut_to), Timestamp(time), names[direction], kind, text))
     return rows
 
 
@@ -181,4 +222,4 @@ def _said_as_text(voice: Voice) -> bool:
 
 
 def _shown(octets: bytes) -> str:
-    return shorten(printable(octets[:200]), 120)
+    return shorten(printable(hidden(octets[:200])), 120)

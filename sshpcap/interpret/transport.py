@@ -22,8 +22,9 @@ from sshpcap.model import (
 )
 from sshpcap.ssh.cut import State
 from sshpcap.tcp import zeek
-from sshpcap.tcp.attribution import icmp_name, refuses
+from sshpcap.tcp.attribution import opened
 from sshpcap.tcp.forgery import examine, sent_before_reset
+from sshpcap.tcp.icmp import icmp_name, refuses
 from sshpcap.tcp.recorded import ZERO_WINDOW
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
@@ -48,7 +49,7 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         syn_seen=syn_seen,
         one_sided=_one_sided(recorder, dialogue),
         gaps=sum(_gaps(recorder, direction, voice) for direction, voice in enumerate(dialogue.voices)),
-        midstream=not syn_seen,
+        midstream=not syn_seen and opened(recorder),
         truncated_by_snaplen=truncated,
         clock_steps=recorder.clock_steps,
         conflict_frame=min(
@@ -174,6 +175,8 @@ def _side(recorder: Recorder, dialogue: Dialogue, direction: int, last_sent: str
         end = mine.sent
         if mine.fin is not None and recorder.offset(direction, mine.fin.seq) + mine.fin.length + 1 == end:
             end -= 1
+        if mine.fin_unseen:
+            end = min(end, mine.data_end)
         unacknowledged = max(0, end - mine.acked)
     scaled = mine.window_scale is not None and other.window_scale is not None
     return TcpSide(
@@ -239,6 +242,7 @@ def _repeats(recorder: Recorder, dialogue: Dialogue) -> tuple[Repeat, ...]:
             passed=one.passed,
             passed_length=one.passed_length,
             heard=one.heard,
+            last_length=one.last_length,
             probe=one.probe,
         )
         for one in repeats(recorder)
@@ -256,6 +260,7 @@ def _resets(recorder: Recorder, dialogue: Dialogue) -> tuple[Reset, ...]:
             ttl=one.event.ttl,
             against=one.against,
             foreign=("high" if one.sure else "medium") if one.foreign else None,
+            by_host=one.by_host,
             answers=one.answers,
             idle=None if one.idle is None else Duration(one.idle),
             effective=one.effective,

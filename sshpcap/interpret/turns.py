@@ -6,9 +6,10 @@ is taken for a packet if its size can be one. Octets that are missing in the cap
 the packets mean.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice, takewhile
+from itertools import accumulate, islice, takewhile
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple, cast
 
@@ -18,6 +19,7 @@ from sshpcap.interpret.dialogue import Dialogue, Voice
 from sshpcap.model import Negotiation
 from sshpcap.ssh.cut import State
 from sshpcap.ssh.packet_sizes import Sealing, sealing
+from sshpcap.tcp.recorded import RETRANSMISSION
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.sequence import unwrap
 
@@ -72,6 +74,15 @@ class Turns(NamedTuple):
     told: Told
     complete: bool
     """The turns are everything that was sent, up to the end of the connection."""
+    again: dict[tuple[int, int], tuple[int, int]]
+    """Frame and time of the copies of parts that were sent again, by direction and beginning."""
+    long: bool = False
+    """They are its beginning, whole: of what came later only sums are known."""
+
+    def asked(self, part: Part) -> tuple[int, int]:
+        """Frame and time of a part's copy that its answer answers: the last one before it was acknowledged. Earlier
+        ones may have been lost behind the place of the capture, and then the pause is TCP's and not the program's."""
+        return self.again.get((part.direction, part.start), (part.frame, part.time))
 
 
 class _Piece(NamedTuple):
@@ -104,7 +115,41 @@ def turns_of(recorder: Recorder, dialogue: Dialogue) -> Turns | None:
             exact = [part for run in _runs(pieces, direction) for part in _by_size(run, seal, full)]
         parts += exact
     parts.sort()
-    return Turns(tuple(_grouped(parts)), seals, told, complete)
+    again = {(part.direction, part.start): copy for part, copy in _sent_again(recorder, parts)}
+    holes = [end for voice in dialogue.voices for _, end in voice.assembled.gaps() if end > voice.cut_to]
+    return Turns(tuple(_grouped(parts)), seals, told, complete, again, long=recorder.quiet and not holes)
+
+
+def _sent_again(recorder: Recorder, parts: list[Part]) -> Iterator[tuple[Part, tuple[int, int]]]:
+    """The parts whose last octet was sent again before it was acknowledged, each with those copies in their order."""
+    for direction in (0, 1):
+        copies = [one for one in recorder.events if one.direction == direction and one.notes & RETRANSMISSION]
+        if not copies:
+            continue
+        mine = sorted([part for part in parts if part.direction == direction], key=attrgetter("start"))
+        ends = [part.start + part.octets for part in mine]
+        heard = [one for one in recorder.events if one.direction != direction and one.flags & (ACK | RST) == ACK]
+        acked = list(accumulate((recorder.offset(direction, one.ack) for one in heard), max))
+        for one in copies:
+            start = recorder.offset(direction, one.seq)
+            for place in range(bisect_right(ends, start), bisect_right(ends, start + one.length)):
+                answer = bisect_left(acked, ends[place])
+                late = answer < len(heard) and heard[answer].frame < one.frame
+                if not late and one.frame > mine[place].frame:
+                    yield mine[place], (one.frame, one.time)
+
+
+def impossible_length(dialogue: Dialogue, direction: int) -> int | None:
+    """The first packet_length behind NEWKEYS, where it stays readable and is one that no receiver believes."""
+    voice = dialogue.voices[direction]
+    if dialogue.negotiation is None or voice.state is not State.ENCRYPTED:
+        return None
+    seal, start = _seals(dialogue.negotiation, dialogue.client)[direction], voice.cut_to
+    field = voice.assembled.octets[start : start + 4]
+    if seal is None or not seal.clear_length or len(field) < 4 or voice.assembled.hole_in(start, start + 4):
+        return None
+    length = int.from_bytes(field, "big")
+    return None if seal.block <= length <= limits.MAX_PACKET_LENGTH else length
 
 
 def _seals(agreed: Negotiation, client: int) -> tuple[Sealing | None, Sealing | None]:

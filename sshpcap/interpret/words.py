@@ -65,7 +65,8 @@ def _message(spoken: Spoken, name: str, number: int, host_key: HostKey | None) -
         again = " again, which it must not before encryption" if fields.get("again") else ""
         return f"proposes algorithms{again} ({name}, {octets}){more}"
     if number == numbers.NEWKEYS:
-        return f"switches to encryption ({name})"
+        early = ", before its part of the key exchange" if fields.get("early") else ""
+        return f"switches to encryption ({name}){early}"
     if number == numbers.DISCONNECT:
         reason = fields["description"]
         said = f': "{shorten(str(reason))}"' if reason else ", without a text"

@@ -7,6 +7,7 @@ read, so that a capture that is replayed through a pipe is told as one that is l
 import ctypes
 import gc
 import signal
+import sys
 import time
 from types import FrameType, TracebackType
 from typing import Final
@@ -14,11 +15,13 @@ from typing import Final
 import msgspec
 
 from sshpcap import limits
+from sshpcap.capture.errors import CaptureError
 from sshpcap.capture.live import LiveSource
 from sshpcap.live.outputs import Output
 from sshpcap.live.statistics import Counts, Statistics
 from sshpcap.live.watch import Change, Watch
 from sshpcap.model import Notice, Report, Session
+from sshpcap.report.view import safe
 
 _NANO: Final = 1_000_000_000
 
@@ -95,10 +98,22 @@ class Loop:
         self._seconds = seconds
         self._latest = 0
         self._read_at = 0
+        self._noticed = 0
         self.state: Statistics | None = None
+        self.lost: CaptureError | None = None
+        """Why nothing more can be captured; what was open is told all the same."""
 
     def run(self, signals: Signals) -> None:
         """Until the source ends, the time is over, or a signal asks to stop."""
+        try:
+            self._run(signals)
+        except CaptureError as error:
+            self.lost = error
+        for change in self._watch.remaining():
+            self._change(change)
+        self._state()
+
+    def _run(self, signals: Signals) -> None:
         watch = self._watch
         gc.collect()
         gc.freeze()
@@ -125,9 +140,6 @@ class Loop:
                 self._output.reopen()
             if signals.stop or (self._seconds and moment - began >= self._seconds):
                 break
-        for change in watch.remaining():
-            self._change(change)
-        self._state()
 
     def _tell(self, moment: float) -> None:
         if not self._latest:
@@ -148,6 +160,15 @@ class Loop:
     def _state(self) -> None:
         self.state = self.counts.now(self._source, self._watch)
         self._output.statistics(self.state)
+        if self._history is None:  # else the report at the end has them
+            self._notices()
+
+    def _notices(self) -> None:
+        """Trouble with what is captured, as it comes."""
+        notices = self._source.describe()[-1].notices
+        for notice in notices[self._noticed :]:
+            print(f"sshpcap: {safe(notice.text)}", file=sys.stderr)
+        self._noticed = len(notices)
 
     def report(self) -> Report:
         """Everything, when it is over."""

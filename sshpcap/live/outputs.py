@@ -4,9 +4,11 @@ A file of events is opened again on request (SIGHUP of logrotate). A syslog that
 capture; a pipe that is not read holds everything up, and what the ring loses meanwhile is told.
 """
 
+import errno
 import logging
 import logging.handlers
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -14,7 +16,7 @@ from typing import Final, Protocol
 from sshpcap.live import events
 from sshpcap.live.statistics import Statistics
 from sshpcap.live.watch import Change
-from sshpcap.report.view import one, safe
+from sshpcap.report.view import failed, one, safe
 
 SYSLOG: Final = "/dev/log"
 
@@ -36,7 +38,10 @@ class Output(Protocol):
 
 
 class Events:
-    """Lines of JSON on standard output or in a file, each written whole and at once."""
+    """Lines of JSON on standard output or in a file, each written whole and at once.
+
+    A kill may end a file within a line, as it may end every write; what is appended later begins a line of its own.
+    """
 
     def __init__(self, path: str | None, *, failures: bool = False) -> None:
         """Raises OSError. `failures`: leave out connections that go well."""
@@ -47,11 +52,22 @@ class Events:
     def _open(self) -> int:
         if self._path is None:
             return sys.stdout.fileno()
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        # A pipe that nobody reads would hold it up here for ever; one that is read may hold up what is written.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            out = os.open(self._path, flags, 0o640)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from None
+            raise
+        os.set_blocking(out, True)
+        if stat.S_ISREG(os.fstat(out).st_mode) and _torn(self._path):
+            os.write(out, b"\n")
+        return out
 
     def change(self, change: Change) -> None:
         """Write the event of a change."""
-        if not self._failures or change.session.outcome not in ("encrypted", "incomplete"):
+        if not self._failures or failed(change.session):
             self._write(events.line(events.of_change(change)))
 
     def statistics(self, state: Statistics) -> None:
@@ -80,6 +96,18 @@ class Events:
             os.close(self._out)
 
 
+def _torn(path: str) -> bool:
+    """Whether a file's last line has no end: whoever wrote it was killed, or the disk was full in the middle of it."""
+    try:
+        with open(path, "rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False  # what may be written but not read
+
+
 class Syslog:
     """A line for every connection that is over and did not go well, to the system's log (journald reads it too)."""
 
@@ -93,7 +121,7 @@ class Syslog:
     def change(self, change: Change) -> None:
         """Log a failed connection."""
         session = change.session
-        if change.over is None or session.outcome in ("encrypted", "incomplete"):
+        if change.over is None or not failed(session):
             return
         row, _ = one(session)
         cause = session.verdict.cause or session.outcome

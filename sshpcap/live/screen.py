@@ -21,7 +21,7 @@ from sshpcap.live.statistics import Statistics
 from sshpcap.live.watch import Change, Watch
 from sshpcap.model import Session
 from sshpcap.report.terminal import STYLES
-from sshpcap.report.view import one, safe
+from sshpcap.report.view import failed, one, safe
 
 _KEPT: Final = 200
 _HEAD_AND_FOOT: Final = 5
@@ -49,7 +49,7 @@ class Screen:
         if change.over is None:
             return
         self._over.append(change.session)
-        if _failed(change.session):
+        if failed(change.session):
             self._failed.append(change.session)
 
     def statistics(self, state: Statistics) -> None:
@@ -104,10 +104,6 @@ class Screen:
         text.append(f"{state.drops:,} lost", style="bold red" if state.drops else "dim")
         told = ", ".join(f"{count:,} {name.replace('not_ssh', 'not SSH')}" for name, count in state.outcomes.items())
         return text.append(f"\n{told or 'no connection has ended yet'}\n", style="bold")
-
-
-def _failed(session: Session) -> bool:
-    return session.outcome not in ("encrypted", "incomplete")
 
 
 class _Keys:

@@ -28,7 +28,7 @@ class Exchange(Value, frozen=True):
 
 
 class AfterLogin(Value, frozen=True):
-    """What followed the packet that looks like SSH_MSG_USERAUTH_SUCCESS."""
+    """What followed the packet that looks like SSH_MSG_USERAUTH_SUCCESS; of a long session the first turns."""
 
     client_turns: int
     """How often the client spoke, until the server spoke again."""

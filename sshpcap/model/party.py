@@ -65,7 +65,8 @@ class KnownTypes(Value, frozen=True):
 
 
 class Unreadable(Value, frozen=True):
-    """Octets of the clear phase that could not be cut into lines or packets; nothing behind them is read."""
+    """Octets of the clear phase that could not be cut into lines or packets, nothing behind them is read; or the first
+    octets behind NEWKEYS, where the length of a packet stays readable and is one that cannot be."""
 
     reason: str
     text: str

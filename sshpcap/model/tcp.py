@@ -42,6 +42,8 @@ class Repeat(Value, frozen=True):
     """Payload octets of the longest segment of that side that is known to have got through."""
     heard: int | None
     """The last frame of the other side since the first time; None if nothing came."""
+    last_length: int
+    """Payload octets of the last segment that carried the first of them."""
     probe: bool
     """TCP keep-alives: the question whether the other side is still there."""
 
@@ -71,6 +73,8 @@ class Reset(Value, frozen=True):
     """What speaks against that sender, a sentence each."""
     foreign: Confidence | None
     """How sure it is that something between the two sent it; None where nothing says so."""
+    by_host: bool
+    """The side's connection did not send it, but its host may have: its own firewall rejects that way."""
     answers: int | None
     """The last frame of the other side before it."""
     idle: Duration | None

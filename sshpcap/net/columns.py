@@ -181,8 +181,8 @@ def _most_common(block: FrameBlock, words: _Words) -> tuple[Int64s, Columns]:
     return rows, columns
 
 
-_HEAD: Final = 44
-"""Octets of the ethertype with two before it, an IPv4 header and the fixed part of a TCP header."""
+_HEAD: Final = 40
+"""Octets of the ethertype with two before it, an IPv4 header and a TCP header as far as its window."""
 
 
 def _heads(octets: Bytes, at: Int64s) -> npt.NDArray[np.uint32]:

@@ -32,6 +32,9 @@ from sshpcap.net.segments import read_segment
 
 Protocol = Literal["tcp", "udp", "icmp", "arp", "fragment", "other", "unreadable"]
 Decoded = tuple[Protocol, Segment | IcmpError | None]
+CutErrors = dict[tuple[bytes, bytes], int]
+"""ICMP errors that were cut before the ports of the segment that they quote: who was told, about a packet to whom (b""
+where that was cut, too) → the frame of the last."""
 
 # What dpkt 1.9.8 lets escape on damaged input beside its own exception.
 _DPKT_ERRORS: Final = (dpkt.Error, struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError)
@@ -81,14 +84,15 @@ class _Packet(NamedTuple):
 class Decoder:
     """Takes frames apart, one by one; remembers fragments until their packets are whole."""
 
-    def __init__(self, neighbours: Neighbours | None = None) -> None:
-        """`neighbours`: who keeps the questions for hosts."""
+    def __init__(self, neighbours: Neighbours | None = None, cut_errors: CutErrors | None = None) -> None:
+        """`neighbours`: who keeps the questions for hosts; `cut_errors`: where those are kept."""
         self.fragments = Fragments()
         self.neighbours = neighbours or Neighbours()
         self.nameless_errors = 0
         """ICMP errors that were cut before the ports of the segment that they quote."""
         self.first_nameless: int | None = None
         """The frame of the first of them."""
+        self.cut_errors: CutErrors = {} if cut_errors is None else cut_errors
         self.fragment_key: Key | None = None
         """Of which datagram the last frame was a fragment; None if it was none."""
 
@@ -109,6 +113,13 @@ class Decoder:
             return self._layers(frame, time, ethertype, packet, on_link)
         except _DPKT_ERRORS:
             return "unreadable", None
+
+    def _remember(self, frame: int, error: _Packet) -> None:
+        name = error.destination, _quoted_destination(error)
+        self.cut_errors.pop(name, None)
+        self.cut_errors[name] = frame  # now the last
+        if len(self.cut_errors) > limits.MAX_ADDRESSES:
+            del self.cut_errors[next(iter(self.cut_errors))]
 
     def _layers(self, frame: int, time: int, ethertype: int, packet: bytes, on_link: int | None) -> Decoded:
         tunnel: list[str] = []
@@ -135,6 +146,7 @@ class Decoder:
                     if found.protocol in (_ICMP, _ICMP6) and _nameless(found):
                         self.nameless_errors += 1
                         self.first_nameless = self.first_nameless or frame
+                        self._remember(frame, found)
                     return _transport(frame, time, version, found, tuple(tunnel))
                 packet, on_link = body, length
             else:
@@ -264,6 +276,12 @@ def _nameless(packet: _Packet) -> bool:
         return False
     head, protocol_at = ((quoted[0] & 15) * 4, 9) if version == 4 else (40, 6)
     return protocol_at >= len(quoted) or (quoted[protocol_at] == _TCP and len(quoted) < head + 4)
+
+
+def _quoted_destination(packet: _Packet) -> bytes:
+    """Where the packet went that an ICMP error quotes; b"" where that was cut off."""
+    quoted, (start, end) = packet.body[8:], (16, 20) if packet.protocol == _ICMP else (24, 40)
+    return quoted[start:end] if len(quoted) >= end else b""
 
 
 def _icmp(frame: int, time: int, version: int, reporter: bytes, ttl: int, body: bytes) -> IcmpError | None:

@@ -9,7 +9,7 @@ from sshpcap.net.neighbours import Neighbours
 from sshpcap.net.strangers import Stranger
 
 if TYPE_CHECKING:
-    from sshpcap.net.decode import Decoder
+    from sshpcap.net.decode import CutErrors, Decoder
 
 Rare = list[tuple[int, Segment | IcmpError | Stranger]]
 """What the frames of rare shape of a block carry, with their rows, and who turned out not to be SSH."""
@@ -24,6 +24,7 @@ class RareFrames:
         """Nothing before the first such frame: it brings dpkt along."""
         self.unknown_links: dict[int, tuple[int, int]] = {}
         """Link types that nobody here knows: the first frame, and how many."""
+        self.cut_errors: CutErrors = {}
         self._neighbours = neighbours
         self._protocols = protocols
 
@@ -35,7 +36,7 @@ class RareFrames:
         if self.decoder is None:
             from sshpcap.net.decode import Decoder
 
-            self.decoder = Decoder(self._neighbours)
+            self.decoder = Decoder(self._neighbours, self.cut_errors)
         link_type = int(block.link_type[row])
         number = int(block.number[row])
         if link_type not in LINK_TYPES:

@@ -18,6 +18,8 @@ from sshpcap.net.keys import keys_of
 
 Pair = tuple[Endpoint, Endpoint]
 
+_CIRCLE: Final = (1 << 32) - 1
+"""Sequence numbers begin again behind it."""
 _SPARE_ROWS: Final = 1024
 """Rows of unmuted connections that the table may hold before it is made anew."""
 
@@ -180,13 +182,14 @@ class Triage:
         direction = np.full(len(places), -1, dtype=np.int64)
         source, destination = columns.source[places], columns.destination[places]
         ports = columns.source_port[places] << 16 | columns.destination_port[places]
-        left, right, asked = (self._words[:, word].astype(np.int64)[connection] for word in (0, 4, 8))
-        same_family = np.where(columns.version[places] == 4, 1, 4) == self._words[:, 9][connection]
+        left, right, asked, size = (self._words[:, word].astype(np.int64)[connection] for word in (0, 4, 8, 9))
+        is_ipv6 = columns.version[places] == 6
+        same_family = is_ipv6 == (size == 4)
         forward = same_family & (ports == asked) & (source == left) & (destination == right)
         backward = same_family & (ports == (asked & 0xFFFF) << 16 | asked >> 16)
         backward &= (source == right) & (destination == left)
         # Of an IPv6 address the columns have the first word only.
-        rows = np.flatnonzero((forward | backward) & (columns.version[places] == 6))
+        rows = np.flatnonzero((forward | backward) & is_ipv6)
         if len(rows):
             at, muted = columns.address_at[places[rows]], self._words[connection[rows]]
             for word in range(1, 4):
@@ -204,69 +207,61 @@ class Triage:
             return
         before = _latest_before(connection, block.time[columns.row[places]])
         group = connection * 2 + direction
-        order = np.argsort(group, kind="stable")
+        order = _grouped(group)
         group, places, before = group[order], places[order], before[order]
         first = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
         last = np.append(first[1:], len(group)) - 1
-        length = columns.length[places]
+        rows, length = columns.row[places], columns.length[places]
         end = columns.seq[places] + length
-        highest = _highest(end, first)
-        latest = np.maximum.reduceat(block.time[columns.row[places]], first)
-        acks = np.where(columns.flags[places] & ACK != 0, columns.ack[places], -1)
-        data_bytes = np.add.reduceat(length, first)
-        data_place = np.maximum.reduceat(np.where(length > 0, places, -1), first)
-        for start, stop, whose, octets, behind, data, time in zip(
-            first.tolist(), last.tolist(), group[first].tolist(), data_bytes.tolist(), highest.tolist(),
-            data_place.tolist(), latest.tolist(), strict=True,
+        walked = _walk(end)
+        latest = np.maximum.reduceat(block.time[rows], first)
+        is_ack, acks = columns.flags[places] & ACK != 0, columns.ack[places]
+        has_data, data_bytes = length > 0, np.add.reduceat(length, first)
+        for start, stop, whose, octets, time in zip(
+            first.tolist(), (last + 1).tolist(), group[first].tolist(), data_bytes.tolist(), latest.tolist(),
+            strict=True,
         ):  # fmt: skip
-            acknowledged = acks[start : stop + 1]
-            acknowledged = acknowledged[acknowledged >= 0]
-            row, data_row = columns.row[places[stop]], columns.row[data]
-            has_data = length[start : stop + 1] > 0
-            ahead = int(np.flatnonzero(end[start : stop + 1] % (1 << 32) == behind)[0])
-            ahead_row = columns.row[places[start + ahead]]
+            these = slice(start, stop)
+            acknowledged = acks[these][is_ack[these]]
+            data = np.flatnonzero(has_data[these])
+            data_row = rows[start + data[-1]] if len(data) else None
+            ahead = start + int(walked[these].argmax())
+            row, ahead_row = rows[stop - 1], rows[ahead]
             yield Muted(
                 pair=self._pairs[whose // 2],
                 direction=whose % 2,
-                frames=stop - start + 1,
+                frames=stop - start,
                 data_bytes=octets,
                 last_frame=int(block.number[row]),
                 last_time=time,
-                last_data_frame=int(block.number[data_row]) if data >= 0 else None,
-                last_data_time=int(block.time[data_row]) if data >= 0 else 0,
-                end=behind,
-                ack=int(_highest(acknowledged, np.zeros(1, dtype=np.int64))[0]) if len(acknowledged) else None,
-                window=int(columns.window[places[stop]]),
-                tail=_tail(
-                    block, columns.row[places[start : stop + 1]], end[start : stop + 1], length[start : stop + 1]
-                )
-                if data >= 0
-                else (),
+                last_data_frame=None if data_row is None else int(block.number[data_row]),
+                last_data_time=0 if data_row is None else int(block.time[data_row]),
+                end=int(end[ahead]) & _CIRCLE,
+                ack=_highest(acknowledged) if len(acknowledged) else None,
+                window=int(columns.window[places[stop - 1]]),
+                tail=_tail(block, rows[these], end[these], walked[these], data),
                 ahead_frame=int(block.number[ahead_row]),
                 ahead_time=int(block.time[ahead_row]),
-                again=int(np.count_nonzero(has_data[ahead + 1 :])),
-                data_frames=int(np.count_nonzero(has_data)),
-                largest=int(length[start : stop + 1].max()),
-                first_frame=int(block.number[columns.row[places[start]]]),
-                ahead_before=_known(before[start + ahead]),
-                last_before=_known(before[stop]),
+                again=int(np.count_nonzero(has_data[ahead + 1 : stop])),
+                data_frames=len(data),
+                largest=int(length[these].max()),
+                first_frame=int(block.number[rows[start]]),
+                ahead_before=_known(before[ahead]),
+                last_before=_known(before[stop - 1]),
             )
 
 
-def _tail(block: FrameBlock, rows: Int64s, end: Int64s, length: Int64s) -> tuple[MutedData, ...]:
-    """The last rows with data of a run, and whether rows before them had reached as far."""
-    last = np.flatnonzero(length)[-limits.LAST_DATA :]
-    walked = _walk(end)
-    highest = np.maximum.accumulate(walked)
-    return tuple(
-        MutedData(
-            frame=int(block.number[rows[place]]),
-            time=int(block.time[rows[place]]),
-            end=int(end[place]) % (1 << 32),
-            again=place > 0 and bool(walked[place] <= highest[place - 1]),
-        )
-        for place in last.tolist()
-    )
+def _tail(block: FrameBlock, rows: Int64s, end: Int64s, walked: Int64s, data: Int64s) -> tuple[MutedData, ...]:
+    """The last rows with data of a run, and whether rows before them had reached as far.
+
+    `walked` are the distances of all its rows, `data` the places of those with data.
+    """
+    last = data[-limits.LAST_DATA :]
+    highest = np.maximum.accumulate(walked)[last - 1]
+    again = (last > 0) & (walked[last] <= highest)
+    numbers, times = block.number[rows[last]], block.time[rows[last]]
+    fields = (numbers.tolist(), times.tolist(), (end[last] & _CIRCLE).tolist(), again.tolist())
+    return tuple(map(MutedData._make, zip(*fields, strict=True)))
 
 
 _NOTHING: Final = -1
@@ -279,7 +274,10 @@ def _known(time: np.int64) -> int | None:
 def _latest_before(connection: Int64s, times: Int64s) -> Int64s:
     """For every row the latest time of the rows of its connection before it."""
     before = np.full(len(times), _NOTHING, dtype=np.int64)
-    order = np.argsort(connection, kind="stable")
+    if (connection == connection[0]).all():
+        before[1:] = np.maximum.accumulate(times)[:-1]
+        return before
+    order = _grouped(connection)
     first = np.flatnonzero(np.diff(connection[order], prepend=-1))
     for start, stop in zip(first.tolist(), [*first[1:].tolist(), len(order)], strict=True):
         latest = np.maximum.accumulate(times[order[start:stop]])
@@ -287,16 +285,20 @@ def _latest_before(connection: Int64s, times: Int64s) -> Int64s:
     return before
 
 
-def _highest(numbers: Int64s, first: Int64s) -> Int64s:
-    """The highest sequence number of each group, on the circle: by adding up the steps from one to the next."""
-    walked = _walk(numbers)
-    top = np.maximum.reduceat(walked, first)
-    highest: Int64s = (numbers[first] + top - walked[first]) % (1 << 32)
-    return highest
+def _grouped(numbers: Int64s) -> Int64s:
+    """The places of equal numbers beside each other, in their order."""
+    # Numbers of 16 bits are sorted by counting them.
+    few = int(numbers.max(initial=0)) < 1 << 16
+    return np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")
+
+
+def _highest(numbers: Int64s) -> int:
+    """The highest of some sequence numbers, on the circle: by adding up the steps from one to the next."""
+    return int(numbers[_walk(numbers).argmax()])
 
 
 def _walk(numbers: Int64s) -> Int64s:
     """Sequence numbers as distances from the first of them, on the circle: each less than half of it from the last."""
     steps = np.diff(numbers, prepend=numbers[:1])
-    walked: Int64s = np.cumsum((steps + (1 << 31)) % (1 << 32) - (1 << 31))
+    walked: Int64s = np.cumsum((steps + (1 << 31) & _CIRCLE) - (1 << 31))
     return walked

@@ -146,6 +146,11 @@ def _header(report: Report, clock: Clock) -> Iterable[str]:
     more = len(report.captures) - len(shown)
     if more:
         yield f"and {more} more capture{'' if more == 1 else 's'} (sshpcap info lists them)"
+    if len(report.captures) > 1:
+        yield (
+            "frames are numbered through all of them in the order of time, as mergecap puts them together; two captures"
+            " of one connection must have clocks that agree"
+        )
 
 
 def one(session: Session, options: Options | None = None) -> tuple[Row, Detail | None]:
@@ -174,6 +179,12 @@ def _order(session: Session) -> int:
 def _went_wrong(session: Session) -> bool:
     """The handshake completed, and something behind it ended the connection."""
     return session.outcome == "encrypted" and any(f.severity != "info" for f in session.findings)
+
+
+def failed(session: Session) -> bool:
+    """Something went wrong in the handshake or behind it, so far as the capture shows: what live capture tells with
+    `--failures` and to syslog."""
+    return session.outcome not in ("encrypted", "incomplete") or _went_wrong(session)
 
 
 def endpoint(party: Party) -> str:
@@ -296,7 +307,8 @@ def _facts(session: Session) -> Iterable[tuple[str, str]]:
         yield "login", _login(session.authentication)
     for name, side in (("client", session.tcp.client), ("server", session.tcp.server)):
         if side.last_sent is not None and session.stage != "encrypted":
-            lost = f"; {side.unacknowledged:,} octets never acknowledged" if side.unacknowledged else ""
+            missed = "1 octet or a FIN" if side.unacknowledged == 1 else f"{side.unacknowledged or 0:,} octets"
+            lost = f"; {missed} never acknowledged" if side.unacknowledged else ""
             yield f"{name} last", f"{side.last_sent}{lost}"
     cover = session.coverage
     if cover.conflict_frame is not None:

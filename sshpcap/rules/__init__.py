@@ -95,6 +95,8 @@ from sshpcap.rules import (
 )
 from sshpcap.rules.base import Rule
 from sshpcap.rules.company import Company, companies, server_of
+from sshpcap.rules.own_log import fitted
+from sshpcap.rules.quoted import quoted
 from sshpcap.rules.verdict import verdict
 
 _MODULES: Final = (
@@ -222,7 +224,7 @@ def _summed_up(session: Session, findings: list[Finding]) -> Session:
     """The session with these findings, gravest first, without those that a narrower one replaces."""
     found = {finding.id for finding in findings}
     narrower = {broad for narrow in found for broad in _INSTEAD_OF.get(narrow, ())}
-    findings = [finding for finding in findings if finding.id not in narrower]
+    findings = [quoted(session, fitted(session, finding)) for finding in findings if finding.id not in narrower]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))
 

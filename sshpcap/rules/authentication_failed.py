@@ -45,10 +45,12 @@ _MESSAGES = {
     "libssh": "Access denied for 'password'. Authentication that can continue: {list}",
     "curl": "Authentication failure",
     "dropbear": "Disconnect received",
-    "sshd_log": (
-        "Failed password for {user} from {client} port {client_port} ssh2 / Failed password for invalid user {user}"
-        " from {client} port {client_port} ssh2"
+    "sshd_log": "Failed password for {user} from {client} port {client_port} ssh2",
+    "sshd_log_with_pam": (
+        "PAM: Authentication failure for {user} from {client} / Failed keyboard-interactive/pam for {user} from"
+        " {client} port {client_port} ssh2"
     ),
+    "sshd_log_of_an_unknown_user": "Failed password for invalid user {user} from {client} port {client_port} ssh2",
 }
 """Verbatim, from real runs; the list in brackets is a guess by its length."""
 

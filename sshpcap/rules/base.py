@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from sshpcap.model import Evidence, Finding, Message, Session, Severity, Who
+from sshpcap.model import Disconnect, Evidence, Finding, Message, Session, Severity, Who
 from sshpcap.rules.company import Company
 
 
@@ -50,7 +50,7 @@ def closing(session: Session) -> Evidence | None:
     if close.frame is None:
         return None
     what = {
-        "fin": f"FIN from the {close.by}",
+        "fin": f"a FIN of the {close.by} came before" if _unseen(session) else f"FIN from the {close.by}",
         "rst": "RST" if close.by in ("network", "unknown") else f"RST from the {close.by}",
         "icmp": "ICMP error",
         "silence": "the last frame of the connection",
@@ -60,28 +60,89 @@ def closing(session: Session) -> Evidence | None:
     return Evidence(frame=close.frame, what=what)
 
 
+def _unseen(session: Session) -> bool:
+    """The FIN that ended it is not in the capture; another frame tells of it."""
+    return any(row.kind == "fin-unseen" and row.frame == session.close.frame for row in session.timeline)
+
+
 def with_close(session: Session, *evidence: Evidence | None) -> tuple[Evidence, ...]:
     """Evidence in the order of the frames, the close included."""
     every = {item.frame: item for item in (closing(session), *evidence) if item is not None}
     return tuple(every[frame] for frame in sorted(every))
 
 
+_SHOWN_REASON: Final = 300
+
+
+def disconnect_text(said: Disconnect) -> str:
+    """The text of a DISCONNECT for a sentence: of a Python traceback, which Twisted Conch sends, the last line."""
+    text = said.description
+    if "Traceback (most recent call last)" in text:
+        lines = [line.strip() for line in text.split("\\x0a") if line.strip()]
+        text = lines[-1]
+    return text if len(text) <= _SHOWN_REASON else f"{text[:_SHOWN_REASON]}…"
+
+
 def after_what(session: Session) -> str:
-    """How long after the last step of the handshake the connection was closed: " 0.4 ms after frame 9"."""
-    waiting = session.awaited
-    if waiting is None or session.close.how not in ("fin", "rst"):
+    """How long after the last step of the handshake, or the farewell, it was closed: " 0.4 ms after frame 9"."""
+    waiting, close = session.awaited, session.close
+    if waiting is None or close.how not in ("fin", "rst"):
         return ""
-    if session.close.frame is not None and waiting.since_frame >= session.close.frame:
+    since, waited = waiting.since_frame, waiting.waited.ns
+    said = next((m for m in session.messages if close.disconnect and m.frame == close.disconnect.frame), None)
+    if said is not None and close.time is not None and said.frame > since:
+        since, waited = said.frame, close.time.ns - said.time.ns
+    if close.frame is not None and since >= close.frame:
         return ""
-    return f", {duration(waiting.waited.ns)} after frame {waiting.since_frame}"
+    return f", {duration(waited)} after frame {since}"
 
 
 def gave_up(session: Session) -> str:
     """Who ended it: whoever announced the end, else whoever's FIN or RST came first."""
     said, close = session.close.disconnect, session.close
-    if said is not None and close.how in ("fin", "rst") and (close.frame is None or said.frame <= close.frame):
+    if said is not None and (close.frame is None or said.frame <= close.frame):
         return said.by
     return close.by
+
+
+def began_unseen(session: Session) -> bool:
+    """The capture begins in the middle of the connection, and not with the client's identification string, before
+    which nothing of it stands (RFC 4253 §4.2)."""
+    first = next((m for m in session.messages if m.sender == "client"), None)
+    greeted = first is not None and first.kind == "identification" and first.bytes[0] == 1
+    return session.coverage.midstream and not greeted
+
+
+WAITED_NS: Final = 2_000_000_000
+"""Steps of the handshake take milliseconds: who leaves after this long, while the other side has to move, gave up
+waiting, whatever reason it gives."""
+
+
+def patience_ended(session: Session) -> bool:
+    """One side left with SSH_MSG_DISCONNECT when it had waited for the other's step in vain: there was nothing new
+    that it could have complained of."""
+    said, waiting = session.close.disconnect, session.awaited
+    if said is None or waiting is None or waiting.party in (said.by, "unknown"):
+        return False
+    return waiting.waited.ns >= WAITED_NS and not lost_to_the_capture(session)
+
+
+def announced(session: Session) -> Evidence | None:
+    """SSH_MSG_DISCONNECT as evidence."""
+    said = session.close.disconnect
+    if said is None:
+        return None
+    text = f'"{said.description}"' if said.description else "no text"
+    return Evidence(frame=said.frame, what=f"SSH_MSG_DISCONNECT {said.code}: {text}")
+
+
+def farewell(session: Session) -> str:
+    """SSH_MSG_DISCONNECT as a clause in front of `how_it_ended`."""
+    said = session.close.disconnect
+    if said is None:
+        return ""
+    text = f', "{disconnect_text(said)}"' if said.description else ""
+    return f"the {said.by} sent SSH_MSG_DISCONNECT (frame {said.frame}, reason {said.code}{text}); "
 
 
 def how_it_ended(session: Session) -> str:
@@ -89,6 +150,8 @@ def how_it_ended(session: Session) -> str:
     close = session.close
     path = "something on the path" if close.confidence == "high" else "probably something on the path"
     who = {"network": path, "unknown": "one side"}.get(close.by, f"the {close.by}")
+    if close.how == "fin" and _unseen(session):
+        return f"{who} closed the connection (its FIN is not in the capture, but frame {close.frame} tells of it)"
     if close.how == "fin":
         return f"{who} closed the connection (FIN, frame {close.frame}{after_what(session)})"
     if close.how == "rst":
@@ -104,18 +167,16 @@ def how_it_ended(session: Session) -> str:
 
 def duration(ns: int) -> str:
     """A duration for people: two or three digits and a unit."""
-    if ns < 1_000:
-        return f"{ns} ns"
-    if ns < 1_000_000:
-        return f"{ns / 1_000:.3g} µs"
-    if ns < 1_000_000_000:
-        return f"{ns / 1_000_000:.3g} ms"
-    seconds = ns / 1_000_000_000
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{int(seconds // 60)} min {seconds % 60:.0f} s"
-    return f"{seconds / 3600:.1f} h"
+    for size, unit in ((1, "ns"), (1_000, "µs"), (1_000_000, "ms")):
+        if ns < 999.5 * size:
+            return f"{ns / size:.3g} {unit}"
+    # What is rounded up to the next unit is told in it.
+    if ns < 119_950_000_000:
+        return f"{ns / 1e9:.1f} s"
+    minutes, seconds = divmod(round(ns / 1e9), 60)
+    if minutes >= 120:
+        return f"{ns / 3.6e12:.1f} h"
+    return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
 
 
 def listed(names: tuple[str, ...], limit: int = 6) -> str:
@@ -176,6 +237,5 @@ def lost_to_the_capture(session: Session) -> bool:
     """Octets of the handshake are missing in the capture, so that absence proves nothing."""
     cover = session.coverage
     undelivered = session.tcp.client.undelivered or session.tcp.server.undelivered
-    return bool(
-        cover.gaps or undelivered or cover.one_sided or cover.midstream or cover.truncated_by_snaplen or cover.limit_hit
-    )
+    missing = cover.gaps or undelivered or cover.one_sided or cover.truncated_by_snaplen or cover.limit_hit
+    return bool(missing) or began_unseen(session)

@@ -5,7 +5,10 @@ What it means
 
 How it is known
     FIN or RST before both sides' SSH_MSG_NEWKEYS, with no DISCONNECT, no failed negotiation and no other finding that
-    explains it. What a program may have objected to is named, where something stands out.
+    explains it. What a program may have objected to is named, where something stands out. So is what a side said in
+    the clear before: that it did not understand a packet (SSH_MSG_UNIMPLEMENTED), or a text (SSH_MSG_DEBUG). A reason
+    for which the server's program is known to close at this step comes first: Dropbear without a host key, a device
+    without a free line, a request for a group of a size that the server lacks.
 
 When it may be wrong
     Who closed, and when, is as sure as the confidence says. The reason is not in the capture; most programs (OpenSSH,
@@ -21,14 +24,17 @@ What to do
     `ssh -vvv` of one attempt, the server's log at that time, both versions, and whether it happens always.
 
 References
-    RFC 4253 §7
+    RFC 4253 §7, §11.3, §11.4
 """
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session
+from sshpcap.model import Evidence, Finding, Message, Party, Remedy, Session, TimelineEntry
+from sshpcap.rules import left_at_step
 from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, with_close
+from sshpcap.rules.objections import debug_text, not_supported, not_understood, not_understood_words
 from sshpcap.rules.printed import LATER, fill, later, together
+from sshpcap.rules.shown_key import GO, SCANNER_IN_GO
 
 ID = "closed-during-handshake"
 TITLE = "Closed during the handshake"
@@ -50,30 +56,80 @@ def check(session: Session) -> Iterator[Finding]:
         confidence="medium" if close.confidence == "high" else "low",
         party=close.by,
         title=TITLE,
-        summary=(f"{_reached(session)}, then {how_it_ended(session)}.{saw}{forged} {_no_message(session)}{stands_out}"),
+        summary=(
+            f"{_reached(session)}, then {how_it_ended(session)}.{saw}{_half_said(session)}{forged}"
+            f" {_no_message(session)}{stands_out}"
+        ),
         evidence=with_close(
-            session, Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None, *odd
+            session,
+            Evidence(frame=last.frame, what=last.name, bytes=last.bytes) if last else None,
+            *_cut_off(session),
+            *_said(session),
+            *odd,
         ),
         expected_messages={
             **later(session),
             **_unsent(session),
             **(fill(_CHANGED_LOGGED, session) if _own_part_refused(session) else {}),
+            **(fill(left_at_step.NO_KEY_LOGGED, session) if left_at_step.lacks_host_key(session, last) else {}),
         },
-        causes=tuple(_causes(session)),
+        causes=(*left_at_step.causes(session, last), *_causes(session)),
         remedies=(
+            *left_at_step.remedies(session, last),
             Remedy(
                 side="server",
                 action="read sshd's log at the time of the close",
                 command="journalctl -u ssh --since '-10 min'; journalctl -k | grep -E 'sshd.*segfault|type=1326.*sshd'",
             ),
             Remedy(side="client", action="repeat with a verbose client", command="ssh -vvv HOST 2>&1 | tee ssh.log"),
+            *_remedies(session),
             Remedy(side="capture", action="capture at both ends: it tells a program from something on the path"),
         ),
     )
 
 
+def _remedies(session: Session) -> Iterator[Remedy]:
+    if not_supported(session) is not None:
+        method = session.negotiation.kex_algorithm.chosen if session.negotiation else None
+        yield Remedy(side="client", action=f"try another method of key exchange (ssh -o KexAlgorithms=-{method} HOST)")
+
+
+def _unfinished(session: Session) -> TimelineEntry | None:
+    """The packet of which the closing side had sent a part."""
+    if lost_to_the_capture(session):
+        return None
+    rows = (row for row in session.timeline if row.kind == "unfinished" and row.sender == session.close.by)
+    return next((row for row in rows if row.frame is not None), None)
+
+
+def _cut_off(session: Session) -> Iterator[Evidence]:
+    row = _unfinished(session)
+    if row is not None and row.frame is not None:
+        yield Evidence(frame=row.frame, what=f"the {row.sender} {row.text}")
+
+
+def _half_said(session: Session) -> str:
+    row = _unfinished(session)
+    return f" It was still sending: it {row.text} (frame {row.frame})." if row else ""
+
+
+def _said(session: Session) -> Iterator[Evidence]:
+    """What the sides said in the clear that may be the reason."""
+    objected, what, text = not_understood(session), not_understood_words(session), debug_text(session)
+    if objected is not None and what is not None:
+        yield Evidence(frame=objected[0].frame, what=what)
+    if text is not None:
+        words = str(text.fields["message"])[:_SHOWN_TEXT]
+        yield Evidence(frame=text.frame, what=f'the {text.sender} said: "{words}"')
+
+
 def _no_message(session: Session) -> str:
-    """Nothing says why; as far as the capture has it."""
+    """What was said before, or that nothing says why; as far as the capture has it."""
+    said = tuple(_said(session))
+    if said:
+        return "Before that, " + "; ".join(f"{one.what} (frame {one.frame})" for one in said) + "."
+    if session.coverage.one_sided is not None:
+        return f"No message in the capture says why, but it has only the {session.coverage.one_sided}'s frames."
     if lost_to_the_capture(session):
         return "No message in the capture says why, but the capture does not have all that was sent."
     return "No message says why."
@@ -106,9 +162,20 @@ def _reached(session: Session) -> str:
 def _causes(session: Session) -> Iterator[str]:
     yield from _silent_negotiation(session)
     yield from _gssapi(session)
+    unsupported = not_supported(session)
+    if unsupported is not None:
+        yield unsupported
+    text = debug_text(session)
+    if text is not None:
+        yield f"what the {text.sender} says in its debug message"
     yield from _at_this_step(session)
-    yield "the program of the closing side did not like the last message"
-    if session.close.by == "server":
+    if _unfinished(session) is not None:
+        yield f"the {session.close.by}'s program crashed or was killed while it sent (out of memory, seccomp, a bug)"
+    else:
+        yield "the program of the closing side did not like the last message"
+    if session.close.by == "server" and _unfinished(session) is not None:
+        yield "a proxy in front of the server lost its backend"
+    elif session.close.by == "server":
         yield "the server's process crashed or was killed at this point (out of memory, seccomp, a bug)"
         if _own_part_refused(session):
             yield _CHANGED
@@ -132,20 +199,26 @@ def _gssapi(session: Session) -> Iterator[str]:
 def _at_this_step(session: Session) -> Iterator[str]:
     """What is likely because of the step at which it ended, and of how long it stood still there."""
     waiting, close = session.awaited, session.close
+    client = session.client.identification
     long = waiting is not None and waiting.waited.ns >= _LONG_NS
-    if waiting is not None and long and close.by == waiting.party == "client" and session.client.kexinit is None:
+    if close.by == "client" and client is not None and client.implementation == GO and not long:
+        if close.stage in ("identification", "kexinit"):
+            yield SCANNER_IN_GO
+    elif waiting is not None and long and close.by == waiting.party == "client" and session.client.kexinit is None:
         yield (
             "the client wanted the server's identification string or proposal and no more, as scanners and monitoring"
             " do: a program that logs in proposes within milliseconds"
         )
-    elif waiting is not None and long and close.by == waiting.party == "server":
+    elif waiting is not None and long and close.by == waiting.party == "server" and not any(_said(session)):
         yield "the server's program hung at this step, until a time limit of its own ended it"
 
 
 def _own_part_refused(session: Session) -> bool:
     """The server closed at the client's part of the key exchange, which is as the proposals in the capture want it."""
     last = _last_received(session)
-    if session.close.by != "server" or last is None or last.number is None or session.negotiation is None:
+    if _unfinished(session) is not None or session.negotiation is None:
+        return False
+    if session.close.by != "server" or last is None or last.number is None:
         return False
     return session.close.stage == "kex" and session.negotiation.agreed and last.number in _KEX_NUMBERS
 
@@ -172,7 +245,7 @@ def _odd(session: Session) -> Iterator[Evidence]:
                 frame=message.frame, what=f"{message.name} of the {message.sender}, which strict key exchange forbids"
             )
         elif message.name == "SSH_MSG_KEXGSS_ERROR":
-            text = str(message.fields.get("message", ""))[:_SHOWN_ERROR]
+            text = str(message.fields.get("message", ""))[:_SHOWN_TEXT]
             yield Evidence(frame=message.frame, what=f'GSSAPI says: "{text}"')
         elif message.number >= _FIRST_AFTER_KEX:
             yield Evidence(
@@ -198,7 +271,7 @@ def _odd_identification(who: str, party: Party) -> Iterator[Evidence]:
             )
         if b"\0" in identification.raw or b"\r" in identification.raw:
             yield Evidence(frame=identification.frame, what=f"the {who}'s identification string holds NUL or CR")
-    elif party.pre_identification and party.pre_identification[0].startswith("SSH-"):
+    elif party.pre_identification and party.pre_identification[-1].startswith("SSH-"):
         frame = party.unreadable.frame if party.unreadable else None
         if frame is not None:
             yield Evidence(
@@ -225,7 +298,7 @@ def _odd_group(session: Session) -> Iterator[Evidence]:
 
 _KEXINIT = 20
 _FIRST_AFTER_KEX = 50
-_SHOWN_ERROR = 300
+_SHOWN_TEXT = 300
 _LONGEST_IDENTIFICATION = 253
 """RFC 4253 §4.2: 255 octets with CR and LF."""
 _FOREIGN_TO_KEX = ("SSH_MSG_IGNORE", "SSH_MSG_DEBUG", "SSH_MSG_UNIMPLEMENTED")
@@ -276,5 +349,10 @@ _CHANGED_LOGGED = {
 }
 
 RULE = Rule(
-    ID, TITLE, "error", check, fallback=True, messages=together(LATER, proposal=_UNSENT, otherwise=_CHANGED_LOGGED)
+    ID,
+    TITLE,
+    "error",
+    check,
+    fallback=True,
+    messages=together(LATER, proposal=_UNSENT, otherwise=_CHANGED_LOGGED | left_at_step.NO_KEY_LOGGED),
 )

@@ -20,6 +20,8 @@ class Company:
     def __init__(self) -> None:
         self.opened = 0
         """Connections that the server's TCP accepted."""
+        self.accepted: dict[str, int] = {}
+        """Clients whose connections the server's TCP accepted, with the number of the last."""
         self.greeted = 0
         """Of these, how many got its identification string."""
         self.greeted_index = 0
@@ -38,6 +40,7 @@ class Company:
         identification, key = session.server.identification, session.host_key
         if session.awaited is not None or session.stage != "tcp":
             self.opened += 1
+            self.accepted[session.client.address] = session.index
         if identification is not None:
             client = session.client.address
             self.greeted += 1

@@ -55,10 +55,8 @@ def check(session: Session) -> Iterator[Finding]:
         return
     place, icmp = server_place(session), ""
     if close.how == "rst":
-        summary = (
-            f"{place} refused the connection: the SYN was answered with RST (frame {close.frame})."
-            f" {close.reasoning[-1]}"
-        )
+        asked = "the SYN was answered" if session.coverage.syn_seen else "a SYN that was not captured was answered"
+        summary = f"{place} refused the connection: {asked} with RST (frame {close.frame}). {close.reasoning[-1]}"
     else:
         icmp = next((entry.text for entry in session.timeline if entry.frame == close.frame), "ICMP error")
         whose = "the server itself sent it" if close.by == "server" else "the server did not send it"

@@ -9,6 +9,8 @@ How it is known
 
 When it may be wrong
     That the message was sent is certain. Whether its text tells the true reason is up to the program that wrote it.
+    libssh2 says "Shutdown" whenever it leaves: where it had waited for seconds for the other side, the finding is that
+    the other side did not move.
 
 What to do
     Act on the text. Reason 2 PROTOCOL_ERROR from one side is a complaint about the other; 3 KEY_EXCHANGE_FAILED goes
@@ -20,8 +22,8 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Disconnect, Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, how_it_ended, with_close
+from sshpcap.model import Disconnect, Finding, Remedy, Session
+from sshpcap.rules.base import Rule, announced, disconnect_text, how_it_ended, with_close
 from sshpcap.rules.printed import fill, together
 
 ID = "disconnect-message"
@@ -89,7 +91,7 @@ def check(session: Session) -> Iterator[Finding]:
     said = session.close.disconnect
     if said is None or session.stage == "encrypted":
         return
-    text = f'"{said.description}"' if said.description else "no text"
+    text = f'"{disconnect_text(said)}"' if said.description else "no text"
     causes, remedies = _BY_CODE.get(said.code, ((), ()))
     yield Finding(
         id=ID,
@@ -101,7 +103,7 @@ def check(session: Session) -> Iterator[Finding]:
             f"The {said.by} ended the connection with SSH_MSG_DISCONNECT (frame {said.frame}), reason {said.code}"
             f" {said.name}, {text}; {how_it_ended(session)}."
         ),
-        evidence=with_close(session, Evidence(frame=said.frame, what=f"SSH_MSG_DISCONNECT {said.code}: {text}")),
+        evidence=with_close(session, announced(session)),
         expected_messages=_messages(session, said),
         causes=causes or ("what the text says",),
         remedies=(

@@ -12,7 +12,8 @@ How it is known
 
 When it may be wrong
     High where both are seen. Medium where the other side is heard of but does not acknowledge: then a host that drops
-    on arrival (a local firewall) looks the same as the path.
+    on arrival (a local firewall) looks the same as the path. Medium, too, where other segments had to be repeated as
+    well: heavy loss in both directions may hit the same octets each time by chance.
 
 What to do
     Look at the firewalls between the two for a rule or a state table that changed at this second; for routes that
@@ -27,7 +28,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
-from sshpcap.rules.path import Trouble, begun, other_of, repeated, seen_from, sent_evidence, trouble
+from sshpcap.rules.path import Trouble, begun, lossy, other_of, repeated, seen_from, sent_evidence, trouble
 from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, SESSION_LOST, fill, together
 
 ID = "dropped-midflow"
@@ -75,6 +76,7 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         expected_messages=fill(_MESSAGES, session),
         causes=(
+            *((_LOSS,) if lossy(session, found.repeat) else ()),
             f"a firewall between the {sender} and the {other} drops from here on: a rule was loaded, or its state was"
             " lost (failover, table full, restart)",
             "the two directions take different ways, and a stateful firewall sees only one of them",
@@ -96,6 +98,9 @@ def check(session: Session) -> Iterator[Finding]:
             Remedy(side="capture", action=f"capture at the {other}: it shows how far the segments come"),
         ),
     )
+
+
+_LOSS = "heavy loss in both directions: other segments had to be sent again and again, too, and got through at last"
 
 
 def _dead(found: Trouble) -> str:

@@ -28,9 +28,9 @@ def greeting(session: Session, who: Who) -> Message | None:
     return first(session, who, "identification")
 
 
-def went_on(session: Session, odd: Who) -> bool:
-    """The other side read this identification string and began the key exchange all the same."""
-    heard = greeting(session, odd)
+def went_on(session: Session, odd: Who, heard: Message | None = None) -> bool:
+    """The other side read this identification string (or this line) and began the key exchange all the same."""
+    heard = heard or greeting(session, odd)
     proposal = first(session, other(odd), "SSH_MSG_KEXINIT")
     own = greeting(session, other(odd))
     if heard is None or proposal is None or own is None:

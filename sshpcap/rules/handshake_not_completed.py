@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, duration, server_place, with_close
-from sshpcap.rules.path import capital, handshake_open, repeated, seen_from, sent_evidence
+from sshpcap.rules.path import Opening, capital, handshake_open, repeated, seen_from, sent_evidence
 from sshpcap.rules.printed import CONNECT_TIMED_OUT, GREETING_TIMED_OUT, fill, together
 
 ID = "handshake-not-completed"
@@ -39,9 +39,16 @@ def check(session: Session) -> Iterator[Finding]:
     if found is None or found.kind == "scan":
         return
     place, answers = server_place(session), found.answers
-    shown = ", ".join(map(str, answers[:6]))
+    shown = ", ".join(map(str, answers[:6])) + (", …" if len(answers) > 6 else "")
     times = f"{len(answers)} times, frames {shown}" if len(answers) > 1 else f"once, frame {shown}"
-    if found.kind == "unanswered":
+    asked = _asked_again(session, found)
+    if asked:
+        what = (
+            f"{place} answered the SYN with SYN-ACK ({times}), and the client asked again and again after it (frames"
+            f" {asked[0]} to {asked[-1]}), as one that has not heard it: the SYN-ACK does not reach the client."
+        )
+        what += _told_server(session) + seen_from(session, "server")
+    elif found.kind == "unanswered":
         what = (
             f"{place} answered the SYN with SYN-ACK ({times}), and the client never acknowledged it: the SYN-ACK does"
             " not reach the client, or its answer does not come back."
@@ -70,30 +77,42 @@ def check(session: Session) -> Iterator[Finding]:
         summary=what,
         evidence=with_close(session, *evidence, *(sent_evidence(found.repeat) if found.repeat else ())),
         expected_messages=fill(GREETING_TIMED_OUT if found.kind == "swallowed" else CONNECT_TIMED_OUT, session),
-        causes=_CAUSES[found.kind],
-        remedies=(
-            Remedy(
-                side="network",
-                action=(
-                    "compare the ways in both directions, from both ends; is there a firewall that sees only one of"
-                    " them?"
-                ),
-                command=f"traceroute -T -p {session.server.port} HOST; ip route get ADDRESS",
+        causes=_CAUSES[found.kind][:2] if asked else _CAUSES[found.kind],
+        remedies=tuple(_remedies(session, way_back=bool(asked))),
+    )
+
+
+def _asked_again(session: Session, found: Opening) -> list[int]:
+    """SYNs behind the first SYN-ACK: a client that had got that would not send them, nor would a forged address."""
+    if found.kind != "unanswered":
+        return []
+    syns = [row.frame for row in session.timeline if row.kind == "syn" and row.frame is not None]
+    later = [frame for frame in syns if frame > found.answers[0]]
+    return later if len(later) > 1 else []  # one alone may have been on its way already
+
+
+def _remedies(session: Session, *, way_back: bool) -> Iterator[Remedy]:
+    every = (
+        Remedy(
+            side="network",
+            action=(
+                "compare the ways in both directions, from both ends; is there a firewall that sees only one of them?"
             ),
-            Remedy(
-                side="server",
-                action="is the accept queue full (Recv-Q at Send-Q)? Then sshd hangs: restart it from the console",
-                command=(
-                    "ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops TcpExtListenOverflows; systemctl restart ssh"
-                ),
-            ),
-            Remedy(
-                side="capture",
-                action="capture at the other end at the same time",
-                command=f"tcpdump -ni any -w ssh.pcap 'tcp port {session.server.port} or icmp'",
-            ),
+            command=f"traceroute -T -p {session.server.port} HOST; ip route get ADDRESS",
+        ),
+        Remedy(
+            side="server",
+            action="is the accept queue full (Recv-Q at Send-Q)? Then sshd hangs: restart it from the console",
+            command=("ss -ltn 'sport = :22'; nstat -az TcpExtListenDrops TcpExtListenOverflows; systemctl restart ssh"),
+        ),
+        Remedy(
+            side="capture",
+            action="capture at the other end at the same time",
+            command=f"tcpdump -ni any -w ssh.pcap 'tcp port {session.server.port} or icmp'",
         ),
     )
+    # What the server's program does plays no part where the client never heard of its kernel.
+    yield from (remedy for remedy in every if remedy.side != "server" or not way_back)
 
 
 def _told_server(session: Session) -> str:

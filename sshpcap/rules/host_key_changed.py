@@ -34,7 +34,7 @@ TITLE = "The host key is not the known one"
 _MESSAGES = {
     "openssh_client": (
         "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! / The fingerprint for the {kind} key sent by the remote host"
-        " is {sha256}. / Offending {old_kind} key in {place} / Host key for {host} has changed and you have requested"
+        " is / {sha256}. / Offending {old_kind} key in {place} / Host key for {host} has changed and you have requested"
         " strict checking. / Host key verification failed."
     ),
     "putty": (

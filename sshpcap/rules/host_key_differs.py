@@ -30,7 +30,10 @@ from sshpcap.rules.host_key_not_accepted import MESSAGES, messages
 
 ID = "host-key-differs"
 TITLE = "One server address showed two different host keys"
-_MESSAGES = {"openssh_client": MESSAGES["openssh_client_changed_key"], "putty": MESSAGES["putty"]}
+_MESSAGES = {
+    "openssh_client_that_knows_the_other_key": MESSAGES["openssh_client_changed_key"],
+    "putty_that_knows_the_other_key": MESSAGES["putty_changed_key"],
+}
 
 
 def check(session: Session) -> Iterator[Finding]:

@@ -17,8 +17,8 @@ When it may be wrong
     signature (octets changed on the path, a broken server) looks exactly the same, and cannot be checked from a
     capture, because the shared secret is not in it. "Changed" and "unknown" look the same, too: what the client knew
     is in its known_hosts, not in the capture. Programs on libraries such as paramiko and libssh2 check the key after
-    NEWKEYS; see host-key-rejected-after-newkeys. Of a client that is none of the known programs the confidence is
-    medium: a script or a scanner may have had what it wanted.
+    NEWKEYS; see host-key-rejected-after-newkeys. Of a client that is none of the known programs, or
+    names itself as Go's library does, the confidence is medium: a script or a scanner may have had what it wanted.
 
 What to do
     Compare the fingerprint below with that of the server, by another way than this network (`ssh-keygen -lf
@@ -45,9 +45,11 @@ from sshpcap.rules.printed import fill
 from sshpcap.rules.shown_key import (
     CHECK_AFTER_NEWKEYS,
     CLIENT_LEFT,
+    GO,
     HUMAN_NS,
     INVALID_SIGNATURE,
     INVALID_SIGNATURE_TEXTS,
+    SCANNER_IN_GO,
     Refused,
     known_hosts_name,
     refused_key,
@@ -72,7 +74,7 @@ MESSAGES = {
         " connecting (yes/no/[fingerprint])?"
     ),
     "openssh_client_question_before_8": "Are you sure you want to continue connecting (yes/no)?",
-    "putty": (
+    "putty_changed_key": (
         "WARNING - POTENTIAL SECURITY BREACH! / The host key does not match the one PuTTY has cached for this server"
     ),
     "putty_unknown_key": "The host key is not cached for this server / Connection abandoned.",
@@ -82,7 +84,7 @@ MESSAGES = {
     ),
     "putty_batch": "Cannot confirm a host key in batch mode",
     "putty_hostkey_option": "Host key not in manually configured list",
-    "dropbear": "{type} host key mismatch for {server} !",
+    "dropbear_changed_key": "{type} host key mismatch for {server} !",
     "dropbear_unknown_key": (
         "Host '{server}' is not in the trusted hosts file. / Do you want to continue connecting? (y/n) / Didn't"
         " validate host key"
@@ -118,7 +120,7 @@ def _known_program(session: Session) -> bool:
     """Of these it is known that nothing but the key, its signature or the user makes them leave here; a script or a
     scanner may have had enough."""
     client = session.client.identification
-    return client is not None and client.implementation is not None
+    return client is not None and client.implementation not in (None, GO)
 
 
 def keyscan(session: Session) -> bool:
@@ -145,6 +147,8 @@ def _causes(session: Session, refused: Refused) -> Iterator[str]:
         " servers behind one name, a kind of key that is preferred since an upgrade"
     )
     yield "the key is unknown and the client is strict, or cannot ask (batch mode)"
+    if client is not None and client.implementation == GO:
+        yield SCANNER_IN_GO
     key = refused.key
     if key.type == "ssh-rsa" and key.bits is not None:
         yield f"the RSA key of {key.bits:,} bits is shorter than the client demands (RequiredRSASize)"

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import BEFORE_GREETING
+from sshpcap.rules.printed import BEFORE_GREETING, GREETING_TIMED_OUT, together
 
 ID = "http-server"
 TITLE = "A web server or HTTP proxy answers instead of an SSH server"
@@ -68,4 +68,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=BEFORE_GREETING)
+RULE = Rule(ID, TITLE, "error", check, messages=together(BEFORE_GREETING, given_up=GREETING_TIMED_OUT))

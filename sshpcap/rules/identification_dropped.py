@@ -11,9 +11,10 @@ How it is known
     came.
 
 When it may be wrong
-    With SACK blocks it is high that this segment alone is lost, every time. From the receiver's side the repetitions
-    are not seen: medium. The capture does not show which device drops it; two captures with the device between them
-    do.
+    With SACK blocks, and from five copies on, it is high that this segment alone is lost, every time. From the
+    receiver's side the repetitions are not seen: medium. Where a SYN had to be repeated, too, heavy loss may have hit
+    one segment every time by chance: medium, and low with few copies. The capture does not show which device drops
+    it; two captures with the device between them do.
 
 What to do
     Ask whoever runs the firewall or the network to allow SSH. Otherwise another port does not help against a device
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, duration, how_it_ended, with_close
-from sshpcap.rules.path import other_of, repeated, sent_evidence, trouble
+from sshpcap.rules.path import other_of, repeated, sent_evidence, side_of, trouble
 from sshpcap.rules.printed import GRACE_LOGGED, GREETING_TIMED_OUT, fill
 
 ID = "identification-dropped"
@@ -49,9 +50,14 @@ def check(session: Session) -> Iterator[Finding]:
         evidence = tuple(sent_evidence(found.repeat))
     else:
         first, last = found.missing.bytes if found.missing else (1, 1)
+        later = (
+            f"although later ones did (frame {found.proof})"
+            if side_of(session, found.sender).largest
+            else f"nor did any other; it had sent them (frame {found.proof} stands behind them)"
+        )
         what = (
-            f"The {found.sender}'s stream begins with a hole: its first {last - first + 1} octets, where its"
-            f" identification string stands, never came by here, although later ones did (frame {found.proof})."
+            f"The {found.sender}'s stream begins with a hole: its first {last - first + 1:,} octets, where its"
+            f" identification string stands, never came by here, {later}."
         )
         evidence = ()
     waited = f" The handshake stood still for {duration(session.awaited.waited.ns)}." if session.awaited else ""
@@ -66,6 +72,8 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(session, *evidence, proof),
         expected_messages=fill(_MESSAGES, session),
         causes=(
+            *((_LOSS,) if found.confidence == "low" else ()),
+            *(() if found.repeat or side_of(session, found.sender).largest else (_EVERYTHING,)),
             "a firewall with deep packet inspection blocks SSH (often only outside office networks, or for some users)",
             "an intrusion prevention rule that dislikes this version string",
             f"a defective middlebox near the {other_of(found.sender)}",
@@ -87,10 +95,12 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
+_EVERYTHING = "a firewall or a filter on the way lets nothing with payload through in this direction"
+_LOSS = "packet loss: the opening of the connection had to be repeated, too"
 _CONCLUSION = {
     "high": "Loss does not choose: something between the two drops what begins with SSH-.",
     "medium": "Something between the two probably drops what begins with SSH-.",
-    "low": "",
+    "low": "It may be plain loss, or something between the two that drops what begins with SSH-.",
 }
 
 RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -40,7 +40,8 @@ def delivered(session: Session) -> bool:
 def told(session: Session, what: str) -> str:
     """A summary: what was read, what was inferred, how it ended."""
     after = ""
-    if session.close.how in ("fin", "rst") and session.unanswered:
+    last = session.unanswered[-1] if session.unanswered else None
+    if session.close.how in ("fin", "rst") and last is not None and last.frame != session.close.frame:
         after = f", {duration(waited_ns(session))} after the last data"
     return (
         f"The handshake completed; {what} (inferred from sizes and times). In the end {how_it_ended(session)}{after}."

@@ -11,8 +11,9 @@ How it is known
 
 When it may be wrong
     That the server closed while the client was to move is certain. That its time limit was the reason is an
-    inference: high confidence when the time is a known default, medium otherwise, because the limit can be configured
-    and is not in the capture.
+    inference: high confidence when the time is a known default, medium when it is a limit that people set (10, 30, 60 s
+    …), because that is not in the capture. After any other time it is low: a server's process that is killed, crashes
+    or is stopped with the server closes in the same way, and is then named first.
 
     Some versions log nothing of it (Debian's 9.2p1 after its fix of CVE-2024-6387): then the capture is the only
     evidence.
@@ -27,7 +28,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Awaited, Evidence, Finding, Remedy, Session
+from sshpcap.model import Awaited, Confidence, Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import (
     Rule,
     duration,
@@ -36,17 +37,14 @@ from sshpcap.rules.base import (
     server_said_nothing,
     with_close,
 )
+from sshpcap.rules.patience import KILLED, MAYBE_KILLED, READ_THE_LOG, Patience, if_a_limit, patience
 from sshpcap.rules.printed import LATER, fill, later
 
 ID = "login-grace-time"
 TITLE = "The server's waiting time ran out"
+_TITLE_ANY_TIME = "The server closed while the client was to move"
 
 _SHORTEST = 2.0
-_KNOWN = (
-    (119.5, 125.5, "the default LoginGraceTime of sshd, 120 s"),
-    (299.0, 302.0, "Dropbear's limit of 300 s"),
-    (599.5, 602.0, "the LoginGraceTime of old sshd versions, 600 s"),
-)
 
 
 _LOGGED = {
@@ -72,37 +70,46 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if session.negotiation is not None and not session.negotiation.agreed:
         return
-    age = close.time.ns - session.start.ns
-    known = next((words for low, high, words in _KNOWN if low <= age / 1e9 <= high), None)
-    fits = f", {known}" if known else ""
+    time = patience(session)
+    fits = f", {time.limit}" if time.limit else ""
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if known is None or lost_to_the_capture(session) else "high",
-        party="client",
-        title=TITLE,
+        confidence=_confidence(session, time),
+        party="unknown" if time.fit == "none" else "client",
+        title=_TITLE_ANY_TIME if time.fit == "none" else TITLE,
         summary=(
             f"{_missing(waiting)} for {duration(waiting.waited.ns)};"
-            f" {how_it_ended(session)}, {duration(age)} after the connection was opened{fits}."
+            f" {how_it_ended(session)}, {time.age} after the connection was opened{fits}."
         ),
         evidence=with_close(session, Evidence(frame=waiting.since_frame, what="the last step of the handshake")),
-        expected_messages={**later(session), **fill(_LOGGED, session)},
-        causes=(
-            "the client's program hangs, or a person did not answer a prompt in time",
-            "a scanner, or a proxy that opens connections ahead of time",
-            "the client's packets do not reach the server",
-            "the server has a short LoginGraceTime",
-        ),
-        remedies=(
-            Remedy(side="client", action="find out what the client waited for", command="ssh -vvv HOST"),
-            Remedy(
-                side="server",
-                action="give logins more time. sshd_config:",
-                command="LoginGraceTime 300",
-                risk="unauthenticated connections occupy places for longer",
-            ),
-        ),
+        expected_messages={**later(session), **fill(if_a_limit(_LOGGED) if time.fit == "none" else _LOGGED, session)},
+        causes={"none": (KILLED, *_CAUSES), "usual": (*_CAUSES, MAYBE_KILLED)}.get(time.fit, _CAUSES),
+        remedies=_REMEDIES if time.fit == "default" else (_REMEDIES[0], READ_THE_LOG, *_REMEDIES[1:]),
     )
+
+
+_CAUSES = (
+    "the client's program hangs, or a person did not answer a prompt in time",
+    "a scanner, or a proxy that opens connections ahead of time",
+    "the client's packets do not reach the server",
+    "the server has a short LoginGraceTime",
+)
+_REMEDIES = (
+    Remedy(side="client", action="find out what the client waited for", command="ssh -vvv HOST"),
+    Remedy(
+        side="server",
+        action="give logins more time. sshd_config:",
+        command="LoginGraceTime 300",
+        risk="unauthenticated connections occupy places for longer",
+    ),
+)
+
+
+def _confidence(session: Session, time: Patience) -> Confidence:
+    if time.fit == "none":
+        return "low"
+    return "high" if time.fit == "default" and not lost_to_the_capture(session) else "medium"
 
 
 def _missing(waiting: Awaited) -> str:
@@ -111,4 +118,4 @@ def _missing(waiting: Awaited) -> str:
     return f"{waiting.what[:1].upper()}{waiting.what[1:]} did not come"
 
 
-RULE = Rule(ID, TITLE, "error", check, messages={**LATER, **_LOGGED})
+RULE = Rule(ID, TITLE, "error", check, messages={**LATER, **_LOGGED, **if_a_limit(_LOGGED)})

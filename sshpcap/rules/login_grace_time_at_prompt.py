@@ -12,7 +12,8 @@ How it is known
 When it may be wrong
     That the server closed while it waited for the client is as sure as the close; that no login had succeeded is
     inference, and so is the reason: medium confidence where the time is a known default, low otherwise.
-    An administrator who stops the server, or a server program that crashes, looks the same.
+    A server's process that is killed, crashes or is stopped with the server closes in the same way; it is named first
+    where the time is no limit that people set (10, 30, 60 s …).
 
 What to do
     Answer the prompt in time, or find out why nobody did. The limit is `LoginGraceTime` in sshd_config.
@@ -26,18 +27,15 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.login import delivered, exchanges, failed_login, last_speaker, told, waited_ns
+from sshpcap.rules.patience import KILLED, MAYBE_KILLED, READ_THE_LOG, if_a_limit, patience
 from sshpcap.rules.printed import GRACE_LOGGED, fill
 
 ID = "login-grace-time-at-prompt"
 TITLE = "The server's waiting time ran out during the login"
+_TITLE_ANY_TIME = "The server closed while it waited for the client's login"
 _MESSAGES = {"openssh_client_when_a_key_is_pressed": "Connection closed by {server} port {port}", **GRACE_LOGGED}
 
 _SHORTEST_NS = 2_000_000_000
-_KNOWN = (
-    (119.5, 125.5, "the default LoginGraceTime of sshd is 120 s"),
-    (299.0, 302.0, "Dropbear's limit is 300 s"),
-    (599.5, 602.0, "the LoginGraceTime of old sshd versions is 600 s"),
-)
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -47,36 +45,38 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if last_speaker(session) != "server" or waited_ns(session) < _SHORTEST_NS:
         return
-    age = session.close.time.ns - session.start.ns
-    known = next((words for low, high, words in _KNOWN if low <= age / 1e9 <= high), None)
+    time = patience(session)
     what = (
         f"the server waited {duration(waited_ns(session))} for the client's next step of the login and closed,"
-        f" {duration(age)} after the connection was opened"
-    ) + (f" ({known})" if known else "")
+        f" {time.age} after the connection was opened"
+    ) + (f", {time.limit}" if time.limit else "")
     yield Finding(
         id=ID,
         severity="error",
-        confidence="medium" if known else "low",
-        party="client",
-        title=TITLE,
+        confidence="medium" if time.fit == "default" else "low",
+        party="unknown" if time.fit == "none" else "client",
+        title=_TITLE_ANY_TIME if time.fit == "none" else TITLE,
         summary=told(session, what),
         evidence=with_close(session, *exchanges(login, "refused", "other", "unreadable")[-2:]),
-        expected_messages=fill(_MESSAGES, session),
-        causes=(
-            "nobody answered the prompt in time",
-            "the client's program hangs",
-            "a scanner that goes as far as the login and waits",
-        ),
-        remedies=(
-            Remedy(side="client", action="use a key, which needs no prompt", command="ssh -i ~/.ssh/KEY USER@HOST"),
-            Remedy(
-                side="server",
-                action="give logins more time. sshd_config:",
-                command="LoginGraceTime 300",
-                risk="unauthenticated connections occupy places for longer",
-            ),
-        ),
+        expected_messages=fill(if_a_limit(_MESSAGES) if time.fit == "none" else _MESSAGES, session),
+        causes={"none": (KILLED, *_CAUSES), "usual": (*_CAUSES, MAYBE_KILLED)}.get(time.fit, _CAUSES),
+        remedies=_REMEDIES if time.fit == "default" else (_REMEDIES[0], READ_THE_LOG, *_REMEDIES[1:]),
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)
+_CAUSES = (
+    "nobody answered the prompt in time",
+    "the client's program hangs",
+    "a scanner that goes as far as the login and waits",
+)
+_REMEDIES = (
+    Remedy(side="client", action="use a key, which needs no prompt", command="ssh -i ~/.ssh/KEY USER@HOST"),
+    Remedy(
+        side="server",
+        action="give logins more time. sshd_config:",
+        command="LoginGraceTime 300",
+        risk="unauthenticated connections occupy places for longer",
+    ),
+)
+
+RULE = Rule(ID, TITLE, "error", check, messages={**_MESSAGES, **if_a_limit(_MESSAGES)})

@@ -1,8 +1,9 @@
 """A malformed identification string.
 
 What it means
-    One side's first line begins with "SSH-" but is not what RFC 4253 demands: the version is no number, the second
-    "-" is missing, NUL or CR stands in the middle, or the line has no end. Programs differ in what they forgive:
+    One side's first line has "SSH-" but is not what RFC 4253 demands: the version is no number, the second "-" is
+    missing, NUL or CR stands in the middle, the line has no end, or other octets stand in front of "SSH-" (a terminal
+    server that offers telnet's options, a blank, a byte order mark). Programs differ in what they forgive:
     OpenSSH 8.0 and later refuses NUL and CR at once, PuTTY, Dropbear, paramiko and asyncssh read on.
 
 How it is known
@@ -24,10 +25,11 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Confidence, Evidence, Finding, Message, Party, Remedy, Session, Who
-from sshpcap.rules.base import Rule, how_it_ended, lost_to_the_capture, with_close
+from sshpcap.rules.base import Rule, began_unseen, how_it_ended, lost_to_the_capture, with_close
 from sshpcap.rules.greetings import BEGUN, gave_up_on, greeting, major, other, went_on
-from sshpcap.rules.other_client import complaint
-from sshpcap.rules.printed import BEFORE_GREETING, before_greeting, fill, together
+from sshpcap.rules.other_client import complaint, logged
+from sshpcap.rules.printed import BEFORE_GREETING, GRACE_LOGGED, GREETING_TIMED_OUT, before_greeting, fill, together
+from sshpcap.ssh.identification import in_front
 
 ID = "malformed-identification"
 TITLE = "A malformed identification string"
@@ -67,7 +69,7 @@ _LOGGED = {
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire on a first line that is malformed, where the reader did not go on."""
-    if session.stage in BEGUN or session.coverage.midstream:
+    if session.stage in BEGUN or began_unseen(session):
         return
     for who in _SIDES:
         party = session.server if who == "server" else session.client
@@ -77,16 +79,23 @@ def check(session: Session) -> Iterator[Finding]:
             if _refused(session, who) or reason in _ALWAYS:
                 yield _finding(session, who, reason, said.frame, _text(said), _confidence(session, who, reason))
                 return
+            continue
+        buried = next((line for line in party.pre_identification if in_front(line)), None)
+        text, reason = None, _NO_END
+        if buried is not None and party.identification is None and _not_taken(session, who, buried):
+            text, reason = buried, _before(in_front(buried))
         elif _endless(session, who, party):
-            frame = session.tcp.server.last_data_frame if who == "server" else session.tcp.client.last_data_frame
-            text = party.pre_identification[0]
-            sure: Confidence = "medium" if lost_to_the_capture(session) else "high"
-            yield _finding(session, who, "the line has no end (no LF came)", frame, text, sure)
+            text = party.pre_identification[-1]
+        if text is not None:
+            doubtful = lost_to_the_capture(session) or _echoed(session, who, text)
+            sure: Confidence = "medium" if doubtful else "high"
+            yield _finding(session, who, reason, _frame_of(session, who, text), text, sure)
             return
 
 
 _NO_NUMBER = "the protocol version is no number"
 _NO_DASH = "the second '-' is missing"
+_NO_END = "the line has no end (no LF came)"
 _ALWAYS = (_NO_NUMBER, _NO_DASH)
 """What no reader can make a version of."""
 
@@ -119,10 +128,49 @@ def _endless(session: Session, who: Who, party: Party) -> bool:
         return False
     if session.coverage.gaps:
         return False  # the end may be among the octets that were not captured
-    if not party.pre_identification[0].startswith("SSH-") or went_on(session, who):
+    text = party.pre_identification[-1]
+    return text.startswith("SSH-") and _not_taken(session, who, text)
+
+
+def _not_taken(session: Session, who: Who, text: str) -> bool:
+    """The other side did not go on behind this line, and the connection ended, or it waits."""
+    if went_on(session, who, _message(session, who, text)):
         return False
-    waited = session.awaited.waited.ns if session.awaited else 0
-    return session.close.how in ("fin", "rst") or waited >= _WAIT_NS
+    return session.close.how in ("fin", "rst") or _waited(session) >= _WAIT_NS
+
+
+def _waited(session: Session) -> int:
+    return session.awaited.waited.ns if session.awaited else 0
+
+
+def _echoed(session: Session, who: Who, text: str) -> bool:
+    """The server's line ends with the client's own identification string: it may be an echo."""
+    own = session.client.identification
+    return who == "server" and own is not None and text.endswith(own.text)
+
+
+def _message(session: Session, who: Who, text: str) -> Message | None:
+    """The message that a line is; None where the line has no end."""
+    return next((m for m in session.messages if m.sender == who and m.fields.get("text") == text), None)
+
+
+def _frame_of(session: Session, who: Who, text: str) -> int | None:
+    """Where a line came, or the last octets of its side."""
+    side = session.tcp.server if who == "server" else session.tcp.client
+    said = _message(session, who, text)
+    return said.frame if said else side.last_data_frame
+
+
+def _before(octets: tuple[str, ...]) -> str:
+    """What stands in front of `SSH-`, in words."""
+    count = len(octets)
+    stand = f'{count} octet{" stands" if count == 1 else "s stand"} in front of "SSH-"'
+    text = "".join(octets)
+    if "\\xff\\xf" in text:
+        return f"{stand}, options of telnet (RFC 854)"
+    if text == "\\xef\\xbb\\xbf":
+        return f"{stand}, a byte order mark"
+    return stand
 
 
 def _confidence(session: Session, who: Who, reason: str) -> Confidence:
@@ -165,6 +213,7 @@ def _finding(session: Session, who: Who, reason: str, frame: int | None, text: s
         ),
         expected_messages=_messages(session, who, reason, text),
         causes=(
+            *((_ECHO,) if _echoed(session, who, text) else ()),
             f"the {who}'s program does not follow RFC 4253: an embedded device, a honeypot, a scanner",
             "a version or banner setting with characters that do not belong there",
             "something on the way changes the line",
@@ -177,15 +226,20 @@ def _finding(session: Session, who: Who, reason: str, frame: int | None, text: s
 
 
 _SHOWN = 80
+_ECHO = "another service (a telnet server) sends back what it gets: the line is that of the client"
 
 
 def _messages(session: Session, who: Who, reason: str, text: str) -> dict[str, str]:
     version = text[4:].partition("-")[0]
+    if who == "client" and "in front" in reason:
+        return logged(session, text)
+    if who == "client" and reason == _NO_END and session.close.by == "server" and _waited(session) >= _WAIT_NS:
+        return fill(GRACE_LOGGED, session)
     if who == "client":
         return fill(_LOGGED, session, text=text)
     if reason in _ALWAYS:
         return fill(_BAD_VERSION, session, text=text, version=version)
-    if "no end" in reason:
+    if reason == _NO_END or ("in front" in reason and "\\x00" not in text):
         return before_greeting(session)
     return fill(_BAD_CHARACTERS, session)
 
@@ -196,6 +250,12 @@ RULE = Rule(
     TITLE,
     "error",
     check,
-    messages=together({**_BAD_VERSION, **_LOGGED}, nul=_NUL, no_line_end=BEFORE_GREETING),
-    instead_of=("bad-packet-length",),
+    messages=together(
+        {**_BAD_VERSION, **_LOGGED},
+        nul=_NUL,
+        no_line_end=BEFORE_GREETING,
+        given_up=GREETING_TIMED_OUT,
+        waited=GRACE_LOGGED,
+    ),
+    instead_of=("bad-packet-length", "stalled", "login-grace-time"),
 )

@@ -160,8 +160,8 @@ def texts(kind: Kind) -> dict[str, str]:
     }
     if kind.go:
         said["go"] = (
-            f"ssh: handshake failed: ssh: no common algorithm for {kind.go}; client offered: [{{client_list}}], server"
-            " offered: [{list}]"
+            f"ssh: handshake failed: ssh: no common algorithm for {kind.go}; client offered: [{{client_names}}], server"
+            " offered: [{names}]"
         )
     if kind.node:
         said["node_ssh2"] = f"Handshake failed: no matching {kind.node}"
@@ -209,7 +209,9 @@ def _messages(session: Session, kind: Kind, negotiation: Negotiation, slot: Slot
     if not kind.slot:
         del every["libssh"]  # its name for this kind was never seen
     way = kind.slot.replace("client->server", "server->client") if back else kind.slot
-    return fill(every, session, list=theirs, client_list=ours, slot=way)
+    # Go prints its own form of a list.
+    names, client_names = theirs.replace(",", " "), ours.replace(",", " ")
+    return fill(every, session, list=theirs, client_list=ours, names=names, client_names=client_names, slot=way)
 
 
 def _as_sent(kex_algorithms: tuple[str, ...], offer: tuple[str, ...], kind: Kind) -> str:

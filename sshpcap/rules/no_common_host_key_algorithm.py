@@ -38,12 +38,12 @@ KIND = negotiation.Kind(
     putty="host key algorithm",
     dropbear="hostkey",
     paramiko="Incompatible ssh peer (no acceptable host key)",
-    asyncssh="Unable to find compatible server host key",
+    asyncssh="Connection lost",
     openssh_old="no hostkey alg",
     go="host key",
     node="host key format",
     lsh="No common hostkey algorithm.",
-    more={"asyncssh_client": "Connection lost"},
+    more={"asyncssh_log": "Unable to find compatible server host key"},
 )
 
 

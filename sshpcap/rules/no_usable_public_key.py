@@ -35,10 +35,8 @@ TITLE = "The login was refused at once, as keys are"
 _MESSAGES = {
     "openssh_client": "{user}@{host}: Permission denied ({list}).",
     "putty": "Server refused our key / No supported authentication methods available (server sent: publickey)",
-    "sshd_log": (
-        "Connection closed by authenticating user {user} {client} port {client_port} [preauth] / Authentication"
-        " refused: bad ownership or modes for directory {directory}"
-    ),
+    "sshd_log": "Connection closed by authenticating user {user} {client} port {client_port} [preauth]",
+    "sshd_log_of_file_permissions": "Authentication refused: bad ownership or modes for directory {directory}",
     "sshd_log_verbose": "Failed publickey for {user} from {client} port {client_port} ssh2",
     "sshd_log_old_signatures": "userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms",
 }
@@ -80,6 +78,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(session, *exchanges(login, "refused")),
         expected_messages=fill(_MESSAGES, session, list=methods(login)),
         causes=(
+            *((_TOO_MANY,) if login.refusals >= _DEFAULT_TRIES else ()),
             *(
                 ("the server takes one method, and the client had none for it: no key to offer, or only passwords",)
                 if alone
@@ -96,6 +95,7 @@ def check(session: Session) -> Iterator[Finding]:
         remedies=(
             Remedy(side="client", action="see which keys are offered", command="ssh -v USER@HOST"),
             Remedy(side="client", action="offer the right key", command="ssh -i ~/.ssh/KEY USER@HOST"),
+            *((_ONE_KEY,) if login.refusals >= _DEFAULT_TRIES else ()),
             Remedy(
                 side="server",
                 action="give the files the modes that sshd demands",
@@ -115,6 +115,17 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+_DEFAULT_TRIES = 6
+"""sshd's MaxAuthTries unless set (sshd_config(5))."""
+_TOO_MANY = (
+    "an agent offered more keys than the server gives tries (MaxAuthTries, 6 by default): its last message may be as"
+    " long as a refusal"
+)
+_ONE_KEY = Remedy(
+    side="client", action="offer only one key", command="ssh -o IdentitiesOnly=yes -i ~/.ssh/KEY USER@HOST"
+)
 
 
 def _ends_refused(login: Authentication) -> bool:

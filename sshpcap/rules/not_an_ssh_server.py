@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Session
 from sshpcap.rules.base import Rule
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import BEFORE_GREETING, INVALID_FORMAT, fill
+from sshpcap.rules.printed import BEFORE_GREETING, GREETING_TIMED_OUT, INVALID_FORMAT, fill, together
 
 ID = "not-an-ssh-server"
 TITLE = "Not an SSH server"
@@ -57,4 +57,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)
+RULE = Rule(ID, TITLE, "error", check, messages=together(_MESSAGES, given_up=GREETING_TIMED_OUT))

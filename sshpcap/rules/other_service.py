@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from sshpcap.model import Confidence, Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import how_it_ended, server_place, with_close
+from sshpcap.rules.base import began_unseen, how_it_ended, server_place, with_close
 from sshpcap.rules.printed import before_greeting
 from sshpcap.ssh import plain_text
+from sshpcap.ssh.identification import in_front
 
 _SHOWN = 80
 
@@ -14,7 +15,7 @@ class Spoken(NamedTuple):
     """What a server sent that is no SSH."""
 
     text: str
-    """Its first line, made printable."""
+    """Its first line that is not blank, made printable."""
     protocol: str | None
     lines: tuple[str, ...]
     frame: int | None
@@ -27,13 +28,17 @@ class Spoken(NamedTuple):
 
 
 def other_service(session: Session) -> Spoken | None:
-    """What the server sent, where it is neither SSH nor a text of an SSH server."""
+    """What the server sent, where it is neither SSH nor a text of an SSH server, or about one."""
     server = session.server
-    if server.identification is not None or not server.pre_identification or session.coverage.midstream:
+    if server.identification is not None or not server.pre_identification or began_unseen(session):
         return None
-    text = server.pre_identification[0]
-    if text.startswith("SSH-") or plain_text.refusal(text) or plain_text.complaint(text):
+    text = plain_text.first_text(server.pre_identification)
+    if plain_text.refusal(text) or plain_text.complaint(text):
         return None
+    if plain_text.start_error(server.pre_identification):
+        return None  # server-closed-before-identification
+    if server.pre_identification[-1].startswith("SSH-") or any(map(in_front, server.pre_identification)):
+        return None  # malformed-identification, and the string whose end is missing in the capture
     lines = [m for m in session.messages if m.sender == "server"]
     said = next((m for m in lines if m.fields.get("text") == text), next(iter(lines), None))
     frame = (
@@ -61,7 +66,7 @@ def service_finding(
     return Finding(
         id=id,
         severity="error",
-        confidence=confidence,
+        confidence="medium" if session.coverage.midstream else confidence,
         party="server",
         title=title,
         summary=(

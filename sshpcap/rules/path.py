@@ -13,6 +13,8 @@ from sshpcap.rules.base import duration
 Kind = Literal["too-big", "identification", "one-way", "silent", "rejected"]
 
 _MANY: Final = 3
+_SURELY: Final = 5
+"""Copies of one segment that loss does not hit one after the other while others pass."""
 _AFTER: Final = 2
 _SPAN_NS: Final = 1_000_000_000
 """Two or three retransmission timeouts: a burst of loss is over by then."""
@@ -106,13 +108,17 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
         return None  # a full receiver is asked again and again: receiver-stuck
     greeting = next((m for m in session.messages if m.sender == sender and m.kind == "identification"), None)
     if greeting is not None and repeat.passed is not None and _within(greeting, repeat):
-        return Trouble("identification", "high", sender, repeat, proof=repeat.passed)
+        sure: Confidence = "medium" if repeat.times < _SURELY else "high"
+        if lossy(session):
+            sure = "medium" if sure == "high" else "low"
+        return Trouble("identification", sure, sender, repeat, proof=repeat.passed)
     too_big = next((e for e in session.tcp.icmp if e.about == sender and _says_too_big(e)), None)
     if repeat.length > _SMALL and repeat.passed_length < repeat.length and (repeat.passed is not None or too_big):
-        return Trouble("too-big", "high", sender, repeat, icmp=too_big, proof=repeat.passed)
+        by_size: Confidence = "medium" if lossy(session, repeat) and too_big is None else "high"
+        return Trouble("too-big", by_size, sender, repeat, icmp=too_big, proof=repeat.passed)
     unheard = next((r for r in session.tcp.repeats if r.sender != sender and r.after >= _AFTER), None)
     if unheard is not None:
-        return Trouble("one-way", "high", sender, repeat, proof=unheard.last_frame)
+        return Trouble("one-way", _unless_lossy(session, unheard), sender, repeat, proof=unheard.last_frame)
     early = repeat.frames[min(2, len(repeat.frames) - 1)]
     if repeat.heard is None or repeat.heard < early:
         # A large segment may be all that is lost: who has everything else has nothing to say.
@@ -120,9 +126,29 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
         # Of frames that were cut short, ICMP errors are not read.
         unsure = large or session.coverage.truncated_by_snaplen
         return Trouble("silent", "medium" if unsure else "high", sender, repeat)
-    if repeat.length > _SMALL and repeat.passed_length < repeat.length and _alone(session, repeat):
+    large = repeat.length > _SMALL and repeat.passed_length < repeat.length
+    if large and _alone(session, repeat) and not _small_one_lost(session, repeat):
         return Trouble("too-big", "medium", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
+
+
+def lossy(session: Session, repeat: Repeat | None = None) -> bool:
+    """Whether the opening had to be repeated, too, or others than these octets, which got through at last: loss may
+    then have hit the same octets every time by chance."""
+    opening = any(sum(entry.kind == kind for entry in session.timeline) > 1 for kind in ("syn", "syn-ack"))
+    return opening or any(
+        one is not repeat and one.acknowledged is not None and not one.after and not one.probe
+        for one in session.tcp.repeats
+    )
+
+
+def _unless_lossy(session: Session, repeat: Repeat) -> Confidence:
+    return "medium" if lossy(session, repeat) else "high"
+
+
+def found_smaller(late: Repeat) -> bool:
+    """Octets that got through when they were sent in smaller segments: the path carries less."""
+    return late.length > _SMALL and late.passed is not None and max(late.passed_length, late.last_length) < late.length
 
 
 def _alone(session: Session, repeat: Repeat) -> bool:
@@ -131,6 +157,18 @@ def _alone(session: Session, repeat: Repeat) -> bool:
         return True  # SACK blocks, which would tell of others, may be cut off
     waiting = side_of(session, repeat.sender).unacknowledged
     return waiting is not None and waiting <= repeat.bytes[1] - repeat.bytes[0] + 1
+
+
+def _small_one_lost(session: Session, repeat: Repeat) -> bool:
+    """What is repeated began with a message that was sent by itself, is small, and was lost as well."""
+    mine = [message for message in session.messages if message.sender == repeat.sender]
+    return any(
+        message.acknowledged is False
+        and repeat.bytes[0] <= message.bytes[0]
+        and message.bytes[1] - message.bytes[0] < _SMALL
+        and not any(other is not message and set(other.frames) & set(message.frames) for other in mine)
+        for message in mine
+    )
 
 
 def _rejects(error: IcmpReport, repeat: Repeat) -> bool:
@@ -143,7 +181,7 @@ def _acknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     if repeat.after < _AFTER or (side_of(session, repeat.sender).last_data_frame or 0) > repeat.last_frame:
         return None
     other: Who = "server" if repeat.sender == "client" else "client"
-    return Trouble("one-way", "high", other, repeat, proof=repeat.acknowledged)
+    return Trouble("one-way", _unless_lossy(session, repeat), other, repeat, proof=repeat.acknowledged)
 
 
 def _unseen(session: Session) -> Trouble | None:
@@ -156,8 +194,11 @@ def _unseen(session: Session) -> Trouble | None:
             continue
         side = side_of(session, missing.sender)
         size = missing.bytes[1] - missing.bytes[0] + 1
-        if waiting.what == "its identification string" and missing.bytes[0] == 1 and side.largest >= size:
-            return Trouble("identification", "medium", missing.sender, missing=missing, proof=missing.shown_by)
+        # Without any payload of that side the line, which is short, did not get through either.
+        short_too = side.largest >= size or not side.largest
+        if waiting.what == "its identification string" and missing.bytes[0] == 1 and short_too:
+            weak: Confidence = "low" if lossy(session) else "medium"
+            return Trouble("identification", weak, missing.sender, missing=missing, proof=missing.shown_by)
         if size > _SMALL and side.largest < size:
             about_other = next((e for e in session.tcp.icmp if _says_too_big(e)), None)
             return Trouble(

@@ -14,8 +14,9 @@ How it is known
 When it may be wrong
     With SACK blocks for what is behind, or an ICMP error that names the MTU, it is high. From the receiver's side the
     size of what is missing is seen, not that of its segments: medium. Medium, too, where the large segment is all that
-    its side had to send: the path may have broken in this direction at the same moment. A device that drops by content
-    would look the same if it objected to large packets only.
+    its side had to send: the path may have broken in this direction at the same moment; and, without an ICMP error,
+    where other segments had to be repeated, too: then loss may have hit the large one each time by chance. A device
+    that drops by content would look the same if it objected to large packets only.
 
 What to do
     At once, on either host: `ip link set dev eth0 mtu 1400`, or `sysctl net.ipv4.tcp_mtu_probing=1` (Linux recovers
@@ -35,6 +36,8 @@ from sshpcap.rules.path import (
     Trouble,
     begun,
     capital,
+    found_smaller,
+    lossy,
     other_of,
     recovered,
     repeated,
@@ -61,7 +64,7 @@ def check(session: Session) -> Iterator[Finding]:
         yield _finding(session, found)
         return
     late = recovered(session)
-    if found is None and late is not None and late.length > 512 and late.passed and late.passed_length < late.length:
+    if found is None and late is not None and found_smaller(late):
         yield Finding(
             id=ID,
             severity="info",
@@ -130,9 +133,12 @@ def _finding(session: Session, found: Trouble) -> Finding:
             Evidence(frame=found.icmp.frame, what=f"ICMP: {found.icmp.name}") if found.icmp else None,
         ),
         expected_messages=fill(_MESSAGES, session),
-        causes=_CAUSES,
+        causes=(*_CAUSES, *((_LOSS,) if lossy(session, found.repeat) else ())),
         remedies=_REMEDIES,
     )
+
+
+_LOSS = "plain loss: other segments had to be sent again, too, and these may have been lost each time by chance"
 
 
 def _largest_so_far(found: Trouble, repeat: Repeat) -> str:

@@ -32,6 +32,7 @@ from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
     begun,
+    found_smaller,
     idle_mark,
     other_of,
     recovered,
@@ -67,6 +68,7 @@ def check(session: Session) -> Iterator[Finding]:
             f" Before that the connection had been silent for {duration(found.repeat.idle.ns)}: a NAT or firewall may"
             f" have forgotten it (a common limit is {mark})."
         )
+    causes = _causes(found, idle=mark is not None)
     yield Finding(
         id=ID,
         severity="error",
@@ -80,15 +82,15 @@ def check(session: Session) -> Iterator[Finding]:
         ),
         evidence=with_close(session, *sent_evidence(found.repeat)),
         expected_messages=fill(_ENCRYPTED if session.outcome == "encrypted" else _BEFORE, session),
-        causes=_causes(found, idle=mark is not None, encrypted=session.outcome == "encrypted"),
-        remedies=_REMEDIES,
+        causes=causes,
+        remedies=(*(_MTU if causes[0].startswith("a path MTU") else ()), *_REMEDIES),
     )
 
 
 def _for_a_while(session: Session) -> Iterator[Finding]:
     """Octets that got through only after seconds: the user's terminal stood still, or a limit ran out meanwhile."""
     late = recovered(session)
-    if late is None or late.probe or (late.length > _LARGE and late.passed and late.passed_length < late.length):
+    if late is None or late.probe or found_smaller(late):
         return  # large ones alone: path-mtu-black-hole
     other = other_of(late.sender)
     error = next((e for e in session.tcp.icmp if e.about == late.sender and e.refuses and not e.opening), None)
@@ -157,7 +159,7 @@ _REMEDIES_FOR_A_WHILE = (
 )
 
 
-def _causes(found: Trouble, *, idle: bool, encrypted: bool) -> tuple[str, ...]:
+def _causes(found: Trouble, *, idle: bool) -> tuple[str, ...]:
     other = other_of(found.sender)
     forgot = "a NAT, firewall or load balancer forgot the connection while it was idle, and drops what comes now"
     causes = [
@@ -166,11 +168,22 @@ def _causes(found: Trouble, *, idle: bool, encrypted: bool) -> tuple[str, ...]:
         "a route or a link between the two broke",
     ]
     causes.insert(0 if idle else len(causes), forgot)
-    if not encrypted and found.repeat is not None and found.repeat.length > 512:
-        causes.insert(1, "a path MTU black hole: what is repeated is large, and nothing small was on the way to tell")
+    repeat = found.repeat
+    if repeat is not None and repeat.length > _LARGE and repeat.passed_length < repeat.length:
+        said = "what is repeated is large, and nothing small was on the way to tell"
+        if repeat.passed_length:
+            said = f"nothing of that side above {repeat.passed_length:,} octets is known to have got through"
+        causes.insert(1 if idle or not repeat.passed_length else 0, f"a path MTU black hole: {said}")
     return tuple(causes)
 
 
+_MTU = (
+    Remedy(
+        side="network",
+        action="see which sizes get through: 1,472 octets and the headers are an MTU of 1,500",
+        command="ping -M do -s 1472 HOST; tracepath HOST",
+    ),
+)
 _REMEDIES = (
     Remedy(
         side="client",

@@ -96,6 +96,9 @@ CONNECT_TIMED_OUT: Final[Texts] = {
 }
 """The TCP connection was never open."""
 
+_NOT_A_GREETING: Final[Texts] = {"paramiko": "Error reading SSH protocol banner"}
+"""paramiko does not wait for what is no line of text."""
+
 GREETING_TIMED_OUT: Final[Texts] = {
     "openssh_client_with_connect_timeout": (
         "Connection timed out during banner exchange / Connection to {server} port {port} timed out"
@@ -186,7 +189,13 @@ def bad_packet_length(session: Session, sender: Who, number: int) -> dict[str, s
 
 
 def before_greeting(session: Session) -> dict[str, str]:
-    """What clients print when the server closes or resets before its identification string."""
+    """What clients print when the server closes or resets before its identification string.
+
+    And when they are tired of waiting for it; not when they leave for something else.
+    """
+    if session.close.by == "client":
+        waited = session.close.time is not None and session.close.time.ns - session.start.ns >= _SHORTEST_LIMIT_NS
+        return fill(GREETING_TIMED_OUT if waited else _NOT_A_GREETING, session)
     if session.close.how == "rst":
         return fill(RESET_BEFORE_GREETING, session)
     texts = fill(CLOSED_BEFORE_GREETING, session)
@@ -208,6 +217,7 @@ def later(session: Session) -> dict[str, str]:
     return texts
 
 
+_SHORTEST_LIMIT_NS: Final = 3_000_000_000
 _RACING: Final = ("openssh_client", "putty", "putty_plink", "paramiko", "asyncssh")
 
 

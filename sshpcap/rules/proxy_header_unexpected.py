@@ -95,16 +95,22 @@ _LONGEST = 253
 def _from_the_answer(session: Session, answer: Message, greeting: Message) -> Finding:
     text = str(answer.fields["text"])
     number = int.from_bytes(text.encode()[:4], "big")
+    late = session.coverage.midstream
+    where = (
+        "The client, before this capture began, or something on the way"
+        if late
+        else "Something between here and the server"
+    )
     return Finding(
         id=ID,
         severity="error",
-        confidence="medium",
-        party="network",
+        confidence="low" if late else "medium",
+        party="unknown" if late else "network",
         title=TITLE,
         summary=(
             f'Behind its identification string the server said in plain text "{text}" (frame {answer.frame}): it read a'
-            f" first line that is none, although the client's own (frame {greeting.frame}) is in order. Something"
-            " between here and the server puts octets in front of it, most likely a load balancer's PROXY header (which"
+            f" first line that is none, although the client's own (frame {greeting.frame}) is in order."
+            f" {where} puts octets in front of it, most likely a load balancer's PROXY header (which"
             f' is not in this capture). The client takes the text for a packet: "{text[:4]}" read as a length is'
             f" {number}. In the end {how_it_ended(session)}."
         ),

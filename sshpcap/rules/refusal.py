@@ -7,12 +7,13 @@ from sshpcap.ssh import plain_text
 
 
 def refused_with(session: Session) -> tuple[str, plain_text.Refusal] | None:
-    """The server's first line, where it is a known refusal and no identification string came."""
+    """The server's first line with text, where it is a known refusal and no identification string came."""
     lines = session.server.pre_identification
     if session.server.identification is not None or not lines:
         return None
-    known = plain_text.refusal(lines[0])
-    return (lines[0], known) if known else None
+    text = plain_text.first_text(lines)
+    known = plain_text.refusal(text)
+    return (text, known) if known else None
 
 
 def refusal_finding(
@@ -21,13 +22,13 @@ def refusal_finding(
     id: str,
     title: str,
     meaning: str,
-    log: str,
+    log: str | None,
     causes: tuple[str, ...],
     remedies: tuple[Remedy, ...],
     confidence: Confidence = "high",
 ) -> Finding:
     """A refusal as a finding: the text is certain, so is that the server sent it."""
-    text = session.server.pre_identification[0]
+    text = plain_text.first_text(session.server.pre_identification)
     lines = [m for m in session.messages if m.sender == "server"]
     said = next((m for m in lines if m.fields.get("text") == text), next(iter(lines), None))
     frame = said.frame if said else session.tcp.server.last_data_frame
@@ -47,7 +48,7 @@ def refusal_finding(
             session,
             Evidence(frame=frame, what=what, bytes=said.bytes if said else None) if frame is not None else None,
         ),
-        expected_messages={**before_greeting(session), **fill({"sshd_log": log}, session)},
+        expected_messages={**before_greeting(session), **fill({"sshd_log": log} if log else {}, session)},
         causes=causes,
         remedies=remedies,
     )

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from sshpcap.model import TEXTS_OF, ClientSaid, Finding, Report, SaidFit, Session
 from sshpcap.rules import PAGES, RULES
+from sshpcap.rules.quoted import of_a_reset
 from sshpcap.rules.spoken_numbers import last_lines, notes, plain_words
 
 PART: Final = "What programs say"
@@ -90,7 +91,8 @@ def lines() -> tuple[Line, ...]:
     return tuple(
         Line(rule.id, program_words(program), line.strip())
         for rule in RULES
-        for program, text in rule.messages.items()
+        for program, texts in rule.messages.items()
+        for text in dict.fromkeys((texts, of_a_reset(texts) if program.startswith("sshd_log") else texts))
         for line in text.split(" / ")
     )
 
@@ -106,7 +108,8 @@ def pattern(text: str) -> re.Pattern[str]:
             made = re.escape(literal.lstrip())  # what stands in front may be anything
         elif literal:
             shape = _SHAPES.get(name)
-            made += f"{shape}{re.escape(literal)}" if shape else f"(?>.+?{re.escape(literal)})"
+            some = "*" if name == "line" else "+"  # of a peer's first line nothing may be left
+            made += f"{shape}{re.escape(literal)}" if shape else f"(?>.{some}?{re.escape(literal)})"
     # "Authentication failure" is not what "authentication failures" says.
     ends = (rest or [first])[-1]
     return re.compile(f"{made}(?![a-z])" if ends[-1:].isalpha() else made)

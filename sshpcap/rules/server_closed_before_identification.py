@@ -1,9 +1,10 @@
 """Server closed before identification.
 
 What it means
-    The server's TCP accepted the connection, but its program closed it without a single octet: no identification
-    string, no text. The client's software had no part in it. PuTTY up to 0.70 calls this "Server unexpectedly closed
-    network connection", OpenSSH "Connection closed by … port 22".
+    The server's TCP accepted the connection, but its program closed it without an identification string: without a
+    single octet, or with nothing but its own complaint that it cannot start. The client's software had no part in it.
+    PuTTY up to 0.70 calls this "Server unexpectedly closed network connection", OpenSSH "Connection closed by … port
+    22".
 
     It is often said that such a server disconnects "during the host key phase" because its host keys are missing. A
     capture shows otherwise: a server without host keys never comes that far. sshd without keys does not start
@@ -13,12 +14,14 @@ What it means
 
 How it is known
     SYN-ACK from the server, no payload from it, then FIN or RST from it. FIN and RST are the same event here: RST
-    appears when the client's identification string had already arrived unread.
+    appears when the client's identification string had already arrived unread. Or: the texts that came in place of the
+    identification string are those of sshd, or of a shell about it, when it does not start. Its client gets them where
+    the server's stderr is the connection, as under inetd (`sshd -i -e`).
 
 When it may be wrong
     That the server closed is certain as far as the address goes; a middlebox can close in its name. Why is not in the
-    capture: at least a dozen causes look alike. The delay and its repetition narrow them down; the server's log
-    decides. The causes are ranked by the delay from the SYN-ACK to the close.
+    capture, unless it was said: at least a dozen causes look alike. The delay and its repetition narrow them down; the
+    server's log decides. The causes are ranked by the delay from the SYN-ACK to the close.
 
 What to do
     Look at the server's log at this second, and at other connections of the capture: does every connection end so, or
@@ -48,6 +51,7 @@ from sshpcap.rules.base import (
 )
 from sshpcap.rules.company import Company
 from sshpcap.rules.printed import BEFORE_GREETING, before_greeting
+from sshpcap.ssh import plain_text
 
 ID = "server-closed-before-identification"
 TITLE = "Server closed before identification"
@@ -85,7 +89,8 @@ _LONG = (_GRACE, _TIMEOUT)
 
 
 def check(session: Session) -> Iterator[Finding]:
-    """Fire when the server closed and had sent nothing at all."""
+    """Fire when the server closed and had sent nothing at all, or only why it cannot start."""
+    yield from _not_started(session)
     yield from _judge(session, None)
 
 
@@ -123,6 +128,39 @@ def _judge(session: Session, company: Company | None) -> Iterator[Finding]:
         causes=_causes(delay, company),
         remedies=_REMEDIES,
     )
+
+
+def _not_started(session: Session) -> Iterator[Finding]:
+    """The server, or what starts it, said why it does not run."""
+    lines = session.server.pre_identification
+    found = plain_text.start_error(lines)
+    if found is None or session.server.identification is not None or session.close.how not in ("fin", "rst"):
+        return
+    text, error = found
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    said = next((m for m in session.messages if m.sender == "server" and m.fields.get("text") == text), None)
+    frame = said.frame if said else session.tcp.server.last_data_frame
+    more = f" ({len(lines):,} lines)" if len(lines) > 1 else ""
+    where = f" in frame {frame}" if frame is not None else ""
+    cause, remedies = _NOT_STARTED[error.what]
+    yield Finding(
+        id=ID,
+        severity="error",
+        confidence="high",
+        party="server",
+        title=TITLE,
+        summary=(
+            f"The SSH server did not start for this connection: instead of an identification string came"
+            f' "{shown}"{more}{where}, and {how_it_ended(session)}.'
+        ),
+        evidence=with_close(session, Evidence(frame=frame, what=f'"{shown}"') if frame is not None else None),
+        expected_messages=before_greeting(session),
+        causes=(cause,),
+        remedies=remedies,
+    )
+
+
+_SHOWN = 200
 
 
 def _others(company: Company | None) -> str:
@@ -164,28 +202,54 @@ _LOG = {
     "stunnel_log": "SSL_accept: … wrong version number",
 }
 
+_MAKE_KEYS = Remedy(
+    side="server",
+    action="host keys missing: restore them from a backup, or make new ones, and restart sshd",
+    command="ssh-keygen -A && systemctl restart ssh",
+    risk="new host keys make every client warn of a changed key",
+)
+_MAKE_DIRECTORY = Remedy(
+    side="server",
+    action="/run/sshd missing (also after a cleanup of /run)",
+    command="mkdir -p /run/sshd && chmod 0755 /run/sshd",
+)
+_TEST_KEYS = Remedy(
+    side="server",
+    action="is sshd's configuration whole, and are the host keys there, readable by root alone?",
+    command="sshd -t; ls -l /etc/ssh/ssh_host_*_key",
+)
+_NOT_STARTED = {
+    "configuration": (
+        "sshd's configuration has an option that this sshd does not know (a mistyped name, or another version's)",
+        (Remedy(side="server", action="correct or remove the option that the text names"), _TEST_KEYS),
+    ),
+    "host keys": ("sshd has no host key that it can load: missing, or not readable for it", (_TEST_KEYS, _MAKE_KEYS)),
+    "directory": ("the directory for sshd's unprivileged process is missing, or not root's alone", (_MAKE_DIRECTORY,)),
+    "account": (
+        "the account of sshd's unprivileged process is missing",
+        (Remedy(side="server", action="make the account that the text names (installing the package anew does)"),),
+    ),
+    "program": (
+        "what starts the server for each connection (inetd, xinetd, a wrapper) does not find a program that runs",
+        (
+            Remedy(
+                side="server",
+                action="is the program there, and is its path in the configuration of inetd or the wrapper right?",
+            ),
+        ),
+    ),
+}
+"""By what is wrong (`plain_text.START_ERRORS`): the cause, and what to do."""
+
 _REMEDIES = (
     Remedy(
         side="server",
         action="read the log at the time of the close (the unit is sshd on Red Hat and SUSE)",
         command="journalctl -u ssh --since '-10 min'",
     ),
-    Remedy(
-        side="server",
-        action="is sshd's configuration whole, and are the host keys there, readable by root alone?",
-        command="sshd -t; ls -l /etc/ssh/ssh_host_*_key",
-    ),
-    Remedy(
-        side="server",
-        action="host keys missing: restore them from a backup, or make new ones, and restart sshd",
-        command="ssh-keygen -A && systemctl restart ssh",
-        risk="new host keys make every client warn of a changed key",
-    ),
-    Remedy(
-        side="server",
-        action="/run/sshd missing (also after a cleanup of /run)",
-        command="mkdir -p /run/sshd && chmod 0755 /run/sshd",
-    ),
+    _TEST_KEYS,
+    _MAKE_KEYS,
+    _MAKE_DIRECTORY,
     Remedy(
         side="server",
         action="after an upgrade of OpenSSH without a restart (from 9.7 or older to 9.8 or newer): restart it",

@@ -7,7 +7,7 @@ What it means
 
 How it is known
     The client's proposal is acknowledged, the server's is missing, and two seconds or more go by until one side
-    gives up or the capture ends.
+    gives up or the capture ends. SSH_MSG_DISCONNECT of the client is a way to give up.
 
 When it may be wrong
     That the server's proposal did not come by here is certain when the capture is complete. That it was not sent
@@ -28,11 +28,15 @@ from collections.abc import Iterator
 
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import (
+    WAITED_NS,
     Rule,
+    announced,
     duration,
+    farewell,
     first,
     how_it_ended,
     lost_to_the_capture,
+    patience_ended,
     server_closed_in_order,
     shown,
     with_close,
@@ -41,7 +45,6 @@ from sshpcap.rules.printed import LATER, fill, later, together
 
 ID = "server-sends-no-proposal"
 TITLE = "The server identifies itself and sends no proposal"
-_WAIT_NS = 2_000_000_000
 _REPEATED = 2
 _MESSAGES = {
     "openssh_client": "Connection to {server} port {port} timed out",
@@ -52,12 +55,14 @@ _MESSAGES = {
 def check(session: Session) -> Iterator[Finding]:
     """Fire when the client's proposal had arrived and the server's did not come."""
     waiting = session.awaited
-    if waiting is None or waiting.waited.ns < _WAIT_NS or waiting.party != "server":
+    if waiting is None or waiting.waited.ns < WAITED_NS or waiting.party != "server":
         return
     if session.server.kexinit is not None or session.server.unreadable or session.outcome not in ("failed", "stalled"):
         return
-    if session.close.by == "network" or session.close.disconnect or session.tcp.server.undelivered:
+    if session.close.by == "network" or session.tcp.server.undelivered:
         return
+    if session.close.disconnect and not patience_ended(session):
+        return  # disconnect-message
     greeting, proposal = first(session, "server", "identification"), first(session, "client", "SSH_MSG_KEXINIT")
     if greeting is None or proposal is None or not proposal.acknowledged or session.tcp.client.unacknowledged:
         return
@@ -71,12 +76,14 @@ def check(session: Session) -> Iterator[Finding]:
         title=TITLE,
         summary=(
             f"The server identified itself (frame {greeting.frame}) and acknowledged the client's proposal (frame"
-            f" {proposal.frame}), but its own did not come for {duration(waiting.waited.ns)}; {how_it_ended(session)}."
+            f" {proposal.frame}), but its own did not come for {duration(waiting.waited.ns)};"
+            f" {farewell(session)}{how_it_ended(session)}."
         ),
         evidence=with_close(
             session,
             shown(greeting, "the server's identification string"),
             shown(proposal, "the client's proposal, acknowledged"),
+            announced(session),
         ),
         expected_messages=later(session) if session.close.by == "server" else fill(_MESSAGES, session),
         causes=(
@@ -112,5 +119,5 @@ RULE = Rule(
     "error",
     check,
     messages=together(LATER, waiting=_MESSAGES),
-    instead_of=("stalled", "closed-during-handshake"),
+    instead_of=("stalled", "closed-during-handshake", "disconnect-message"),
 )

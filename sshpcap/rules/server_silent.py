@@ -42,7 +42,7 @@ from sshpcap.rules.printed import fill
 
 ID = "server-silent"
 TITLE = "The server accepts the connection and says nothing"
-_WAIT_NS = 3_000_000_000
+_WAIT_NS = 2_900_000_000
 _REPEATED = 2
 _MESSAGES = {
     "openssh_client": ("Connection timed out during banner exchange / Connection to {server} port {port} timed out"),

@@ -13,7 +13,8 @@ How it is known
 When it may be wrong
     It is inference: medium confidence at most. A command that fails at once, a shell that is `nologin` and a
     ForceCommand that ends look exactly like a short command that did its work, so they are never reported. A user who
-    breaks off in this second looks like a refused channel.
+    breaks off in this second looks like a refused channel. So does a connection that opens no channel (`ssh -N`):
+    where the client left later than half a second or ten round trips after the login it is low.
 
 What to do
     Read what the client printed and the server's log; the login itself is fine.
@@ -32,17 +33,16 @@ ID = "session-ended-at-once"
 TITLE = "The login succeeded, and the session ended before it was used"
 _BY_SERVER = {
     "openssh_client": "client_loop: send disconnect: Broken pipe",
-    "sshd_log": (
-        'bad ownership or modes for chroot directory "{directory}" / bad ownership or modes for chroot directory'
-        ' component "{directory}"'
-    ),
+    "sshd_log_of_a_chroot": 'bad ownership or modes for chroot directory "{directory}"',
+    "sshd_log_of_a_chroot_above": 'bad ownership or modes for chroot directory component "{directory}"',
 }
 _BY_CLIENT = {
-    "openssh_client": (
-        "channel 0: open failed: connect failed: open failed / channel 0: open failed: administratively"
-        " prohibited: open failed / stdio forwarding failed"
+    "openssh_client": "channel 0: open failed: connect failed: open failed",
+    "openssh_client_with_stdio_forwarding": (
+        "channel 0: open failed: administratively prohibited: open failed / stdio forwarding failed"
     ),
-    "openssh_client_account": ("This account is currently not available. / This service allows sftp connections only."),
+    "openssh_client_account": "This account is currently not available.",
+    "openssh_client_account_for_sftp": "This service allows sftp connections only.",
     "openssh_client_behind_a_jump_host": (
         "channel 0: open failed: connect failed: Connection refused / Connection closed by UNKNOWN port 65535"
     ),
@@ -53,6 +53,8 @@ _SOON_NS = 2_000_000_000
 _OPENS_A_CHANNEL = ("OpenSSH", "PuTTY", "Dropbear")
 """Programs that go on with SSH_MSG_CHANNEL_OPEN. What a library sends may be SSH_MSG_DISCONNECT, which looks the same
 and which the server answers with its FIN."""
+_REFUSED_NS = 500_000_000
+"""A channel is refused, and the client gone, within some round trips."""
 _REFUSED_TURNS = 2
 """OpenSSH's client asks for a channel; if that is refused it can only disconnect."""
 
@@ -115,22 +117,29 @@ def _by_server(session: Session, accepted: int, after: AfterLogin) -> Finding:
     )
 
 
+_NONE_USED = "a connection without a channel of its own (ssh -N, a tunnel), which its user ended"
+
+
 def _by_client(session: Session, accepted: int, after: AfterLogin) -> Finding:
+    trip = session.tcp.rtt.ns if session.tcp.rtt is not None else 0
+    at_once = after.lasted.ns < max(_REFUSED_NS, 10 * trip)
     return Finding(
         id=ID,
         severity="warning",
-        confidence="medium",
-        party="server",
+        confidence="medium" if at_once else "low",
+        party="server" if at_once else "unknown",
         title=TITLE,
         summary=(
             f"The handshake completed and the login looks successful (frame {accepted}; inferred from sizes); the"
             f" client spoke {after.client_turns} time{'s' if after.client_turns > 1 else ''} and left"
-            f" {duration(after.lasted.ns)} after the login: too little to have used a channel, so the server probably"
-            f" refused it. In the end {how_it_ended(session)}."
+            f" {duration(after.lasted.ns)} after the login: too little to have used a channel, so"
+            f" {'the server probably refused it' if at_once else 'it was refused, or none was used (ssh -N)'}. In the"
+            f" end {how_it_ended(session)}."
         ),
         evidence=with_close(session, _accepted(accepted)),
         expected_messages=fill(_BY_CLIENT, session),
         causes=(
+            *(() if at_once else (_NONE_USED,)),
             "the server allows no more sessions in a connection (MaxSessions)",
             "this is the connection to a jump host, and it may not forward (AllowTcpForwarding no, PermitOpen) or"
             " cannot reach the target",

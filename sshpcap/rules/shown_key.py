@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from sshpcap.model import Confidence, Evidence, Finding, HostKey, Message, Remedy, Session
 from sshpcap.rules.base import (
+    disconnect_text,
     duration,
     first,
     gave_up,
@@ -17,6 +18,15 @@ AUTOMATIC_NS: Final = 500_000_000
 HUMAN_NS: Final = 1_000_000_000
 CHECK_AFTER_NEWKEYS: Final = ("paramiko", "libssh", "libssh2", "ssh2 (Node.js)")
 """Libraries that ask their program about the host key only when the key exchange is complete."""
+CHECK_BEFORE_NEWKEYS: Final = ("OpenSSH", "OpenSSH for Windows", "PuTTY", "WinSCP", "Dropbear")
+"""Programs whose NEWKEYS says that they took the host key, and that then log in."""
+
+
+GO: Final = "Go x/crypto/ssh"
+SCANNER_IN_GO: Final = (
+    "a scanner that wanted to look at the server and no more: many are written in Go, and name themselves as its"
+    " library does"
+)
 
 
 class Refused(NamedTuple):
@@ -53,6 +63,8 @@ def refused_key(session: Session) -> Refused | None:
     if ended is not None and ended < key.frame:
         return None
     reply = next(m for m in session.messages if m.frame == key.frame and m.sender == "server" and m.number != _NEWKEYS)
+    if "trailing_octets" in reply.fields or reply.fields.get("signature_algorithm") == "unreadable":
+        return None  # malformed-message
     left = next((m for m in session.messages if close.disconnect and m.frame == close.disconnect.frame), None)
     left_at = left.time if left else close.time
     return Refused(key, reply, left_at.ns - reply.time.ns if left_at else 0)
@@ -75,7 +87,7 @@ def refused_key_finding(
 ) -> Finding:
     """Such a client as a finding; `what` is what stands out about the key, a sentence that begins with a space."""
     key, said_by = refused.key, session.close.disconnect
-    said = f' The {said_by.by} said why: "{said_by.description}".' if said_by and said_by.description else ""
+    said = f' The {said_by.by} said why: "{disconnect_text(said_by)}".' if said_by and said_by.description else ""
     size = f" of {key.bits} bits" if key.bits else ""
     return Finding(
         id=id,

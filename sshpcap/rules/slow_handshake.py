@@ -173,10 +173,16 @@ def _waits(session: Session) -> Iterator[_Wait]:
     for message in session.messages:
         if message.kind == "text":
             return  # a tarpit, or another protocol: not a step of the handshake
+        if message.name == "SSH_MSG_DISCONNECT" and not _its_turn(session, message):
+            return  # it waited for the other side, and gave up
         if message.time.ns - before - trip >= _SLOW_NS and message.frame > since:
             yield _Wait(message.time.ns - before, since, message)
         if message.time.ns > before:
             before, since = message.time.ns, message.frame
+
+
+def _its_turn(session: Session, message: Message) -> bool:
+    return session.awaited is not None and session.awaited.party == message.sender
 
 
 def _repeated(session: Session, wait: _Wait) -> bool:

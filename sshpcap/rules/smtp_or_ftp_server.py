@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import BEFORE_GREETING
+from sshpcap.rules.printed import BEFORE_GREETING, GREETING_TIMED_OUT, together
 
 ID = "smtp-or-ftp-server"
 TITLE = "A mail or FTP server answers instead of an SSH server"
@@ -63,4 +63,4 @@ def check(session: Session) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=BEFORE_GREETING)
+RULE = Rule(ID, TITLE, "error", check, messages=together(BEFORE_GREETING, given_up=GREETING_TIMED_OUT))

@@ -6,9 +6,10 @@ What it means
 
 How it is known
     RFC 4253 fixes who has to send what next. The last step is named with its frame, and the time from there to the
-    end. Acknowledgements tell whether a side's octets had arrived: acknowledged and unanswered means that the other
-    side's program did not react, or that its answer was lost before the capture point; sent again and never
-    acknowledged means that they, or the acknowledgements, did not get through.
+    end: two seconds or more. SSH_MSG_DISCONNECT of the side that waited is how it gave up: it is no step, and no
+    complaint, for nothing had come. Acknowledgements tell whether a side's octets had arrived: acknowledged and
+    unanswered means that the other side's program did not react, or that its answer was lost before the capture
+    point; sent again and never acknowledged means that they, or the acknowledgements, did not get through.
 
 When it may be wrong
     The wait is certain. What the other side did meanwhile is not in the capture, and when frames are missing the step
@@ -26,32 +27,45 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Message, Remedy, Repeat, Session, TcpSide
-from sshpcap.rules.base import Rule, duration, how_it_ended, lost_to_the_capture, octets, with_close
+from sshpcap.rules.base import (
+    WAITED_NS,
+    Rule,
+    announced,
+    duration,
+    farewell,
+    gave_up,
+    how_it_ended,
+    lost_to_the_capture,
+    octets,
+    patience_ended,
+    with_close,
+)
+from sshpcap.rules.objections import not_supported, not_understood, not_understood_words
 from sshpcap.rules.path import handshake_open, trouble
 from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
 
 ID = "stalled"
 TITLE = "The handshake stood still"
 
-WAIT_NS = 3_000_000_000
 _REPEATED = 2
 
 
 def check(session: Session) -> Iterator[Finding]:
     """Fire when somebody waited long for the other side, and gave up or is still waiting."""
     waiting = session.awaited
-    if waiting is None or waiting.waited.ns < WAIT_NS or session.outcome not in ("failed", "stalled"):
+    if waiting is None or waiting.waited.ns < WAITED_NS or session.outcome not in ("failed", "stalled"):
         return
     stuck = _stuck(session)
-    gave_up = (
-        session.outcome == "failed" and session.close.how in ("fin", "rst") and session.close.by in ("client", "server")
-    )
-    # Whoever closes while the other side has to move gave up waiting; who closes in its own turn did something else.
-    waited = gave_up and waiting.party not in (session.close.by, "unknown")
-    if not (session.outcome == "stalled" or waited or (gave_up and stuck)):
+    who, said = gave_up(session), session.close.disconnect
+    left = session.outcome == "failed" and (said or session.close.how in ("fin", "rst")) and who in ("client", "server")
+    # Whoever leaves while the other side has to move gave up waiting; who leaves in its own turn did something else.
+    waited = left and waiting.party not in (who, "unknown")
+    if not (session.outcome == "stalled" or waited or (left and stuck)):
         return
-    if gave_up and session.close.by == "server" and not stuck:
+    if left and who == "server" and not stuck:
         return  # login-grace-time
+    if said and not patience_ended(session):
+        return  # disconnect-message
     if any(
         party.unreadable and not side.undelivered
         for party, side in ((session.client, session.tcp.client), (session.server, session.tcp.server))
@@ -61,6 +75,8 @@ def check(session: Session) -> Iterator[Finding]:
         return  # told more precisely by a finding of its own
     party = "network" if stuck else waiting.party
     other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
+    unsupported = not_supported(session)
+    causes = _causes(party, lost=stuck is not None or bool(_lost(session)), too_big=_too_big(session))
     yield Finding(
         id=ID,
         severity="error",
@@ -77,13 +93,16 @@ def check(session: Session) -> Iterator[Finding]:
         summary=(
             f"After frame {waiting.since_frame} nothing brought the handshake forward for"
             f" {duration(waiting.waited.ns)}: {stuck or _silence(session, other)}"
-            f" In the end {how_it_ended(session)}{_limit(session)}."
+            f" In the end {farewell(session)}{how_it_ended(session)}{_limit(session)}."
         ),
         evidence=with_close(
-            session, Evidence(frame=waiting.since_frame, what="the last step of the handshake"), *_repeats(session)
+            session,
+            Evidence(frame=waiting.since_frame, what="the last step of the handshake"),
+            *_repeats(session),
+            announced(session),
         ),
         expected_messages=fill(GREETING_TIMED_OUT if session.server.identification is None else HANGS_LATER, session),
-        causes=_causes(party, lost=stuck is not None or bool(_lost(session)), too_big=_too_big(session)),
+        causes=(unsupported, *causes[:1]) if unsupported else causes,
         remedies=(
             Remedy(side="capture", action="capture at both ends at the same time: it tells loss from silence"),
             Remedy(
@@ -133,6 +152,9 @@ _PRECISE = 0.06
 
 def _silence(session: Session, waiting_side: TcpSide | None) -> str:
     """What did not come, and what TCP tells of it."""
+    objected, words = not_understood(session), not_understood_words(session)
+    if objected is not None and session.awaited is not None and objected[0].sender == session.awaited.party:
+        return f"{_missing(session)}; {words} (frame {objected[0].frame})."
     return f"{_missing(session)}.{_lost(session) or _arrived(waiting_side)}{_held_back(session)}"
 
 
@@ -156,7 +178,7 @@ def _arrived(waiting_side: TcpSide | None) -> str:
         )
     if waiting_side.retransmissions >= _REPEATED:
         return (
-            f" {waiting_side.unacknowledged:,} octets of the waiting side were sent again"
+            f" {octets(waiting_side.unacknowledged, 'the waiting side')} sent again"
             f" {waiting_side.retransmissions} times and never acknowledged: they, or the acknowledgements, did not get"
             " through."
         )
@@ -173,15 +195,15 @@ def _held_back(session: Session) -> str:
     if side is None or not side.unacknowledged:
         return ""
     return (
-        f" {side.unacknowledged:,} octets that the {party} itself had sent were not acknowledged: its TCP may hold back"
-        " what comes next until they are."
+        f" {octets(side.unacknowledged, f'the {party}')} not acknowledged: its TCP may hold back what comes next until"
+        " that is."
     )
 
 
 def _unexplained(session: Session, waiting_side: TcpSide | None) -> bool:
     """Neither acknowledged nor sent again in all that time: the acknowledgements came, and were not captured."""
     waited = session.awaited.waited.ns if session.awaited else 0
-    if waiting_side is None or not waiting_side.unacknowledged or waited < WAIT_NS:
+    if waiting_side is None or not waiting_side.unacknowledged or waited < WAITED_NS:
         return False
     return waiting_side.retransmissions < _REPEATED
 
@@ -216,8 +238,8 @@ def _lost(session: Session) -> str:
     if side is None or not side.undelivered:
         return ""
     return (
-        f" {side.undelivered:,} octets of the {party} never came by here although later ones did, and were not"
-        " acknowledged: they were lost, or held back, between there and the capture point."
+        f" {octets(side.undelivered, f'the {party}')} not seen here although later ones were, nor acknowledged: lost,"
+        " or held back, between there and the capture point."
     )
 
 
@@ -251,4 +273,11 @@ def _causes(party: str, *, lost: bool, too_big: str | None) -> tuple[str, ...]:
     return (*first, *path) if lost else (*first, program, *path)
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=together(HANGS_LATER, before_identification=GREETING_TIMED_OUT))
+RULE = Rule(
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together(HANGS_LATER, before_identification=GREETING_TIMED_OUT),
+    instead_of=("disconnect-message",),
+)

@@ -38,14 +38,18 @@ _TOO_EARLY = {
 }
 _LATER = {
     "openssh_client": (
-        "Disconnecting {server} port {port}: strict KEX violation: unexpected packet type {number} (seqnr 1)"
+        "Disconnecting {server} port {port}: strict KEX violation: unexpected packet type {number} (seqnr {place})"
     ),
-    "putty": "Received unexpected packet when expecting ECDH reply, type {number} ({putty_name})",
-    "dropbear": "Unexpected packet type {number}, expected 31",
+    "putty": "Received unexpected packet when expecting {step}, type {number} ({putty_name})",
+    "dropbear": "Unexpected packet type {number}, expected {expected}",
     "paramiko": "In strict-kex mode, but was sent '{paramiko_name}'!",
     "asyncssh": "Strict key exchange violation: unexpected packet type {number} received",
 }
-_DISCONNECT, _KEXINIT, _NEWKEYS = 1, 20, 21
+_BY_SERVER = {
+    "sshd_log": "strict KEX violation: unexpected packet type {number} (seqnr {place})",
+    "sshd_log_first": "strict KEX violation: KEXINIT was not the first packet",
+}
+_DISCONNECT, _KEXINIT, _NEWKEYS, _REPLY = 1, 20, 21, 31
 _PUTTY = {2: "SSH2_MSG_IGNORE", 3: "SSH2_MSG_UNIMPLEMENTED", 4: "SSH2_MSG_DEBUG"}
 
 
@@ -57,7 +61,6 @@ def check(session: Session) -> Iterator[Finding]:
     if found is None:
         return
     message, too_early = found
-    number = message.number or 0
     what = f"{message.name} of the {message.sender}"
     where = "before its proposal" if too_early else "between its proposal and its SSH_MSG_NEWKEYS"
     end = closing(session)
@@ -77,13 +80,7 @@ def check(session: Session) -> Iterator[Finding]:
             for item in (Evidence(frame=message.frame, what=what, bytes=message.bytes), end)
             if item is not None and (item is not end or item.frame != message.frame)
         ),
-        expected_messages=fill(
-            _TOO_EARLY if too_early else _LATER,
-            session,
-            number=number,
-            paramiko_name=message.name.removeprefix("SSH_MSG_").lower(),
-            putty_name=_PUTTY.get(number, "unknown"),
-        ),
+        expected_messages=_messages(session, message, too_early=too_early),
         causes=(
             "somebody on the path inserted a message (an attempt at Terrapin, CVE-2023-48795)",
             "a broken server, client or device between them",
@@ -96,6 +93,43 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _messages(session: Session, message: Message, *, too_early: bool) -> dict[str, str]:
+    """What the reader of the message says of it."""
+    number, earlier = message.number or 0, _before(session, message)
+    if message.sender == "client":
+        name = "sshd_log_first" if too_early else "sshd_log"
+        return fill({"sshd_log": _BY_SERVER[name]}, session, number=number, place=len(earlier))
+    step, expected = _awaited(session, earlier)
+    return fill(
+        _TOO_EARLY if too_early else _LATER,
+        session,
+        number=number,
+        place=len(earlier),
+        step=step,
+        expected=expected,
+        paramiko_name=message.name.removeprefix("SSH_MSG_").lower(),
+        putty_name=_PUTTY.get(number, "unknown"),
+    )
+
+
+def _before(session: Session, message: Message) -> list[int]:
+    """The numbers of the packets that its sender had sent: strict key exchange counts them from its proposal."""
+    place = session.messages.index(message)
+    return [m.number for m in session.messages[:place] if m.sender == message.sender and m.number is not None]
+
+
+def _awaited(session: Session, earlier: list[int]) -> tuple[str, int]:
+    """What the client awaits of the server, in PuTTY's words, and its number."""
+    method = (session.negotiation.kex_algorithm.chosen if session.negotiation else None) or ""
+    exchanged = sum(number >= 30 for number in earlier)
+    if method.startswith("diffie-hellman-group-exchange"):
+        steps = ("Diffie-Hellman group", _REPLY), ("Diffie-Hellman reply", _REPLY + 2), ("SSH_MSG_NEWKEYS", _NEWKEYS)
+        return steps[min(exchanged, 2)]
+    if exchanged:
+        return "SSH_MSG_NEWKEYS", _NEWKEYS
+    return "Diffie-Hellman reply" if method.startswith("diffie-hellman-") else "ECDH reply", _REPLY
 
 
 def _first_foreign(session: Session) -> tuple[Message, bool] | None:
@@ -117,4 +151,4 @@ def _first_foreign(session: Session) -> tuple[Message, bool] | None:
     return None
 
 
-RULE = Rule(ID, TITLE, "error", check, messages=together(_TOO_EARLY, later=_LATER))
+RULE = Rule(ID, TITLE, "error", check, messages=together(_TOO_EARLY, later=_LATER, of_client=_BY_SERVER))

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from sshpcap.model import Finding, Remedy, Session
 from sshpcap.rules.base import Rule, duration
 from sshpcap.rules.other_service import RIGHT_PORT, WHO_LISTENS, other_service, service_finding
-from sshpcap.rules.printed import BEFORE_GREETING, fill, together
+from sshpcap.rules.printed import BEFORE_GREETING, GREETING_TIMED_OUT, fill, together
 
 ID = "tarpit"
 TITLE = "A tarpit: lines without end"
@@ -84,5 +84,10 @@ def check(session: Session) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    ID, TITLE, "error", check, messages=together(_MESSAGES, given_up=BEFORE_GREETING), instead_of=("not-an-ssh-server",)
+    ID,
+    TITLE,
+    "error",
+    check,
+    messages=together(_MESSAGES, given_up=BEFORE_GREETING, waiting=GREETING_TIMED_OUT),
+    instead_of=("not-an-ssh-server",),
 )

@@ -31,7 +31,9 @@ def _encrypted(session: Session) -> str:
     entry = next((row for row in session.timeline if row.kind == "encrypted"), None)
     if entry is not None:
         parts.append(f"from frame {entry.frame} on everything is encrypted")
-    return f"{'; '.join(parts)}. What was said there is not readable{_login(session)}; {how_it_ended(session)}."
+    alone = session.coverage.one_sided
+    only = f" The capture has only the {alone}'s frames." if alone is not None else ""
+    return f"{'; '.join(parts)}. What was said there is not readable{_login(session)}; {how_it_ended(session)}.{only}"
 
 
 def _login(session: Session) -> str:

@@ -1,6 +1,7 @@
 """The identification string (RFC 4253 §4.2): `SSH-protoversion-softwareversion SP comments CR LF`."""
 
-from typing import Literal, NamedTuple
+import re
+from typing import Final, Literal, NamedTuple
 
 from sshpcap.ssh.wire import Malformed, printable
 
@@ -37,3 +38,15 @@ def parse_identification(line: bytes) -> IdentificationLine | Malformed:
     return IdentificationLine(
         raw, printable(version), printable(software), printable(comment) if space else None, line_end
     )
+
+
+_BURIED: Final = re.compile(r"((?:\\xff\\x(?:fb|fc|fd|fe)(?:\\x[0-9a-f]{2}|\\\\|.)|\\x[0-9a-f]{2}| )++)SSH-\d[\d.]*-")
+"""Telnet's commands with their option (RFC 854), octets that are no text, blanks; without going back, because a command
+is octets, too. Behind signs such as ">" or a quotation mark stands what another kind of program echoes or quotes."""
+_OCTET: Final = re.compile(r"\\x[0-9a-f]{2}|.")
+
+
+def in_front(line: str) -> tuple[str, ...]:
+    """The octets, one printable text each, that stand in front of `SSH-` in a line; none where text does."""
+    found = _BURIED.match(line)
+    return tuple(_OCTET.findall(found[1])) if found else ()

@@ -33,6 +33,7 @@ _ROWS: Final = (
     (r"mpSSH_(?P<version>[\w.]+)", "HPE iLO"),
     (r"RomSShell_(?P<version>[\w.]+)", "RomSShell"),
     (r"NetScreen", "Juniper ScreenOS"),
+    (r"Mocana$", "Mocana SSH"),
     (r"Renci\.SshNet\.SshClient\.(?P<version>[\w.]+)", "SSH.NET"),
     (r"phpseclib_(?P<version>[\w.]+)", "phpseclib"),
     (r"WeOnlyDo[- ](?P<version>[\w.]+)", "WeOnlyDo"),

@@ -130,7 +130,7 @@ _READ: Final[dict[FieldType, Callable[[Reader, str], bytes | int | str]]] = {
 
 
 def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int | str] | Malformed:
-    """The fields of a key exchange message; the payload begins with its number."""
+    """The fields of a key exchange message, and what is behind the last of them; the payload begins with its number."""
     reader = Reader(payload, 1)
     fields: dict[str, bytes | int | str] = {}
     try:
@@ -139,6 +139,8 @@ def parse_kex(payload: bytes, message: KexMessage) -> dict[str, bytes | int | st
                 fields[name] = _READ[kind](reader, name)
     except WireError as error:
         return error.malformed
+    if reader.at < len(payload):
+        fields["trailing"] = payload[reader.at :]
     return fields
 
 

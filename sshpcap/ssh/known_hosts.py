@@ -112,9 +112,16 @@ def _hashed(hosts: str, name: str) -> bool:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    pieces = re.split(r"(\*+|\?)", pattern)
-    expression = "".join(".*" if p.startswith("*") else "." if p == "?" else re.escape(p) for p in pieces)
-    return re.fullmatch(expression, name, re.DOTALL) is not None
+    """`*` and `?` as OpenSSH reads them (match.c). Every piece between two `*` is taken where it comes first and not
+    looked for again: a file with many `*` in a line would otherwise cost more than anybody waits."""
+    first, *rest = (_piece(piece) for piece in re.split(r"\*+", pattern))
+    middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1])
+    last = f".*{rest[-1]}" if rest else ""
+    return re.fullmatch(first + middle + last, name, re.DOTALL) is not None
+
+
+def _piece(text: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in text)
 
 
 class KnownHosts:

@@ -63,6 +63,9 @@ def _kexinit(reader: Reader) -> tuple[Fields, KexInit]:
             known, cookie=cookie
         )
     fields, value = _read_kexinit(reader, cookie)
+    if reader.at < len(reader.octets):
+        # OpenSSH leaves for that, other programs read on.
+        return {**fields, "trailing_octets": len(reader.octets) - reader.at}, value
     if len(_KNOWN_PROPOSALS) < _MAX_KNOWN_PROPOSALS and len(block) <= _MAX_KNOWN_OCTETS:
         _KNOWN_PROPOSALS[block] = value
     return fields, value

@@ -31,6 +31,27 @@ _MAC_OCTETS: Final = {
 _SHORT_BLOCKS: Final = frozenset(("3des", "blowfish", "cast128", "idea", "arcfour", "arcfour128", "arcfour256"))
 """Ciphers whose packets are padded to 8 octets, not 16 (RFC 4253 §6)."""
 
+_METHOD_LISTS: Final = (
+    "publickey,password,keyboard-interactive",
+    "publickey",
+    "publickey,password",
+    "password",
+    "publickey,keyboard-interactive",
+    "password,keyboard-interactive",
+    "keyboard-interactive",
+    "publickey,gssapi-with-mic",
+    "publickey,gssapi-with-mic,password",
+    "publickey,gssapi-keyex,gssapi-with-mic",
+    "publickey,gssapi-keyex,gssapi-with-mic,password",
+    "publickey,gssapi-keyex,gssapi-with-mic,keyboard-interactive",
+    "publickey,gssapi-keyex,gssapi-with-mic,password,keyboard-interactive",
+    "gssapi-keyex,gssapi-with-mic,password",
+    "publickey,hostbased",
+    "publickey,password,hostbased",
+    "publickey,password,keyboard-interactive,hostbased",
+)
+"""Lists of methods that servers send, the common ones first; only the length of a list matters."""
+
 
 class Sealing(NamedTuple):
     """The form of the encrypted packets of one direction."""
@@ -103,3 +124,9 @@ def sealing(cipher: Slot, mac: Slot) -> Sealing | None:
         return None
     block = 8 if (name.rpartition("-")[0] or name) in _SHORT_BLOCKS else 16
     return Sealing(block=block, tag=tag, length_counts=not then_mac, clear_length=then_mac)
+
+
+@lru_cache(256)
+def method_lists(octets: int, seal: Sealing) -> tuple[str, ...]:
+    """The lists of methods with which SSH_MSG_USERAUTH_FAILURE has so many octets (RFC 4252 §5.1)."""
+    return tuple(names for names in _METHOD_LISTS if seal.size(1 + 4 + len(names) + 1) == octets)

@@ -3,10 +3,12 @@
 A reader never runs past its end: it raises `WireError`, which `messages.parse` turns into a `Malformed` value.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from sshpcap import limits
 
+_ESCAPES: Final = re.compile(rb"\\\\|\\x([0-9a-f]{2})")
 _PRINTABLE: Final = {octet: chr(octet) if 32 <= octet < 127 else f"\\x{octet:02x}" for octet in range(256)}
 
 
@@ -19,6 +21,13 @@ def printable(octets: bytes) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return "".join("\\\\" if octet == 0x5C else _PRINTABLE[octet] for octet in octets)
+
+
+def unprinted(text: str) -> bytes:
+    """The inverse of `printable`."""
+    return _ESCAPES.sub(
+        lambda found: bytes([int(found[1], 16)]) if found[1] else b"\\", text.encode("ascii", "replace")
+    )
 
 
 class Malformed(NamedTuple):

@@ -5,12 +5,14 @@ about addresses; that a frame really came from its address is only as sure as wh
 """
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
-from sshpcap.frames import ACK, SYN, IcmpError
+from sshpcap.frames import ACK, RST, SYN, IcmpError
 from sshpcap.model import Confidence, How
 from sshpcap.tcp import syns
 from sshpcap.tcp.forgery import effective, examine, ttl_fits, ttl_sentence
+from sshpcap.tcp.icmp import icmp_name, refuses
 from sshpcap.tcp.recorded import Event
 from sshpcap.tcp.recorder import Recorder
 from sshpcap.tcp.repeats import repeats
@@ -21,8 +23,19 @@ SILENCE_NS: Final = 10_000_000_000
 
 By = Literal[0, 1, "network", "unknown"]
 Names = tuple[str, str]
-Ttls = Mapping[bytes, Collection[int]]
-"""TTLs of an address in the other connections of the capture."""
+
+
+class Elsewhere(NamedTuple):
+    """What the rest of the capture tells of a connection."""
+
+    ttls: Mapping[bytes, Collection[int]] = MappingProxyType({})
+    """TTLs of addresses in connections that were opened: a refusal has no other frame to compare with."""
+    cut_errors: Mapping[tuple[bytes, bytes], int] = MappingProxyType({})
+    """ICMP errors that were cut before they tell the ports: who was told, about a packet to whom (b"" where that was
+    cut, too) → the frame of the last."""
+
+
+_NOTHING: Final = Elsewhere()
 
 
 class Ending(NamedTuple):
@@ -36,12 +49,9 @@ class Ending(NamedTuple):
     reasoning: tuple[str, ...]
 
 
-def attribute(recorder: Recorder, names: Names, observed_until: int, ttls: Ttls | None = None) -> Ending:
-    """Find what ended a connection; `observed_until` is the time of the last frame captured of anything.
-
-    `ttls` are those with which addresses were seen in other connections: a refusal has no other frame to compare with.
-    """
-    opening = _never_opened(recorder, names, observed_until, ttls or {})
+def attribute(recorder: Recorder, names: Names, observed_until: int, elsewhere: Elsewhere = _NOTHING) -> Ending:
+    """Find what ended a connection; `observed_until` is the time of the last frame captured of anything."""
+    opening = _never_opened(recorder, names, observed_until, elsewhere)
     if opening is not None:
         return opening
     reasoning: list[str] = []
@@ -66,8 +76,19 @@ def opened(recorder: Recorder) -> bool:
         return True
     if any(side.fin is not None or side.last_data_frame is not None for side in recorder.directions):
         return True
+    if _only_refused(recorder):
+        return False
     return not any(event.flags & SYN for event in recorder.events) or any(
         event.flags & (SYN | 4) == 0 for event in recorder.events
+    )
+
+
+def _only_refused(recorder: Recorder) -> bool:
+    """Whether all there is are RSTs with ACK and the number 0, as only a segment without ACK, a SYN, is answered (RFC
+    9293 §3.10.7.1): the direction of the SYN was not captured."""
+    return len(recorder.resets) == sum(side.frames for side in recorder.directions) > 0 and all(
+        event.flags & ACK and event.seq == 0 and event.direction == recorder.resets[0].direction
+        for event in recorder.resets
     )
 
 
@@ -76,16 +97,18 @@ def _closing_events(recorder: Recorder) -> list[Event]:
     return sorted([*fins, *recorder.resets], key=lambda event: event.frame)
 
 
-def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: Ttls) -> Ending | None:
+def _never_opened(recorder: Recorder, names: Names, observed_until: int, elsewhere: Elsewhere) -> Ending | None:
     if opened(recorder):
         return None
     asking = [event for event in recorder.events if event.flags & SYN]
+    if not asking:
+        return _refused(recorder, (None, recorder.resets[0]), names, elsewhere)
     first, last = asking[0], asking[-1]
     asker = names[first.direction]
     count = f"{len(asking)} SYN{'s' if len(asking) > 1 else ''} from the {asker} ({_frames(asking)})"
     answers = [event for event in recorder.resets if event.direction != first.direction]
     if answers:
-        return _refused(recorder, (first, answers[0]), names, ttls)
+        return _refused(recorder, (first, answers[0]), names, elsewhere)
     # One that quotes the other side's SYN-ACK, though that was not captured, tells the other side.
     told_to = recorder.endpoints[first.direction]
     error = next((error for error in recorder.icmp if refuses(error) and error.source == told_to), None)
@@ -101,23 +124,43 @@ def _never_opened(recorder: Recorder, names: Names, observed_until: int, ttls: T
             f"Frame {reset.frame} from the {asker} gives the attempt up with RST.",
         ))  # fmt: skip
     waited = (observed_until - first.time) / 1e9
+    cut = _cut_error(recorder, first, elsewhere)
+    maybe = () if cut is None else (
+        f"Frame {cut} is an ICMP error to the {asker}, cut short before it names a connection: it may reject this one.",
+    )  # fmt: skip
+    icmp = "ICMP" if cut is None else "an ICMP error that names it"
     sentences = (
-        f"{count} and no answer of any kind in {waited:.1f} s: neither SYN-ACK nor RST nor ICMP.",
+        f"{count} and no answer of any kind in {waited:.1f} s: neither SYN-ACK nor RST nor {icmp}.",
+        *maybe,
         *syns.back_off([event.time for event in asking], observed_until),
         "The capture does not show whether the SYN, or an answer to it, was lost or dropped.",
     )
     sure: Confidence = "high" if len(asking) > 1 else "medium"
+    if cut is not None:
+        sure = "low"
     return Ending("never_opened", "unknown", last.frame, last.time, sure, sentences)
 
 
-def _refused(recorder: Recorder, pair: tuple[Event, Event], names: Names, ttls: Ttls) -> Ending:
+def _cut_error(recorder: Recorder, first: Event, elsewhere: Elsewhere) -> int | None:
+    """The frame of an ICMP error that may have rejected the connection, but was cut too short to tell."""
+    asker, asked = (recorder.endpoints[direction].address for direction in (first.direction, 1 - first.direction))
+    frames = (elsewhere.cut_errors.get((asker, about), 0) for about in (asked, b""))
+    return next((frame for frame in frames if frame > first.frame), None)
+
+
+def _refused(recorder: Recorder, pair: tuple[Event | None, Event], names: Names, elsewhere: Elsewhere) -> Ending:
     """A RST to the SYN: by the host, or by a firewall in its name. Its TTL tells, if the host was seen elsewhere."""
     asked, answer = pair
     server = names[answer.direction]
-    fits = answer.flags & ACK and answer.ack == (asked.seq + 1) & 0xFFFFFFFF
-    sentence = f"Frame {answer.frame} from the {server}'s address answers the SYN in frame {asked.frame} with RST"
-    sentence += ", and acknowledges exactly that SYN." if fits else "."
-    known = sorted(ttls.get(recorder.endpoints[answer.direction].address, ()))
+    sentence = (
+        f"Frame {answer.frame} from the {server}'s address is a RST with ACK and sequence number 0, the answer to a"
+    )
+    sentence += " SYN, which is not in the capture."
+    if asked is not None:
+        fits = answer.flags & ACK and answer.ack == (asked.seq + 1) & 0xFFFFFFFF
+        sentence = f"Frame {answer.frame} from the {server}'s address answers the SYN in frame {asked.frame} with RST"
+        sentence += ", and acknowledges exactly that SYN." if fits else "."
+    known = sorted(elsewhere.ttls.get(recorder.endpoints[answer.direction].address, ()))
     by: By = _index(answer.direction)
     sure: Confidence = "medium"
     if not known:
@@ -172,7 +215,8 @@ def _fin(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
         reasoning.append(_may_hold_a_fin(missing, other))
     silent = recorder.directions[1 - event.direction]
     # What it still sends is all older than its end, as of one that had closed.
-    if not silent.anchored and answer is None and all(seen.again for seen in silent.tail):
+    new = silent.behind is not None or any(not seen.again for seen in silent.tail)
+    if not silent.anchored and answer is None and not new:
         confidence = "medium" if silent.data_bytes else "low"
         reasoning.append(f"The {other} may have closed before the capture began.")
     if not ttl_fits(recorder, event):
@@ -230,19 +274,36 @@ def _closed_before(recorder: Recorder, event: Event, names: Names) -> Ending | N
     acknowledged = recorder.offset(direction, event.ack)
     if other.fin is not None:
         behind = recorder.offset(direction, other.fin.seq) + other.fin.length + 1
-        if acknowledged < behind:
-            return None
-        sentence = (
-            f"Frame {event.frame} acknowledges the {name}'s FIN in frame {other.fin.frame}, so that one came first: the"
-            " capture has them in the wrong order."
-        )
-        return Ending("fin", _index(direction), other.fin.frame, other.fin.time, "high", (sentence,))
-    if acknowledged == other.data_end + 1:
-        sentence = (
-            f"Frame {event.frame} from the {names[event.direction]} acknowledges one sequence number more than the"
-            f" {name}'s captured octets: a FIN of the {name}, which is not in the capture, came first."
-        )
-        return Ending("fin", _index(direction), event.frame, event.time, "medium", (sentence,))
+        if acknowledged >= behind:
+            sentence = (
+                f"Frame {event.frame} acknowledges the {name}'s FIN in frame {other.fin.frame}, so that one came first:"
+                " the capture has them in the wrong order."
+            )
+            return Ending("fin", _index(direction), other.fin.frame, other.fin.time, "high", (sentence,))
+    unseen = unseen_fin(recorder, direction)
+    if unseen is None or unseen.frame > event.frame:
+        return None
+    how = "has" if unseen.direction == direction else "acknowledges"
+    sentence = (
+        f"Frame {unseen.frame} from the {names[unseen.direction]} {how} one sequence number more than the {name}'s"
+        f" captured octets: a FIN of the {name}, which is not in the capture, came first."
+    )
+    lost = (f"The {names[event.direction]} did not acknowledge it when it closed: that FIN was lost on the way.",)
+    arrived = acknowledged > other.data_end
+    return Ending("fin", _index(direction), unseen.frame, unseen.time, "medium", (sentence, *(() if arrived else lost)))
+
+
+def unseen_fin(recorder: Recorder, direction: int) -> Event | None:
+    """The first frame that tells of a side's FIN before that is in the capture: it stands one number behind all octets
+    of its side, or acknowledges that number. SSH sends nothing that is one octet long."""
+    side = recorder.directions[direction]
+    until = side.fin.frame if side.fin is not None else recorder.last_frame + 1
+    for event in recorder.events:
+        mine = event.direction == direction
+        if not event.flags & ACK or event.flags & (SYN | RST if mine else SYN) or event.frame >= until:
+            continue
+        if recorder.offset(direction, event.seq if mine else event.ack) == side.data_end + 1:
+            return event
     return None
 
 
@@ -266,6 +327,12 @@ def _rst(recorder: Recorder, event: Event, names: Names, reasoning: list[str]) -
     reasoning.append(f"Frame {event.frame} from the {name}'s address ends the connection with RST, before any FIN.")
     found = examine(recorder, event, names)
     reasoning += found.against
+    if found.by_host:
+        reasoning.append(
+            f"So the {name}'s connection did not send it. Its TTL is that of the {name}'s other frames: a firewall on"
+            " that host sent it, or something between the two that imitates it."
+        )
+        return Ending("rst", "unknown", event.frame, event.time, "medium", tuple(reasoning))
     if found.foreign:
         reasoning.append(f"So something between the two sent it in the name of the {name}.")
         return Ending("rst", "network", event.frame, event.time, "high" if found.sure else "medium", tuple(reasoning))
@@ -329,51 +396,6 @@ def _icmp_sentence(error: IcmpError, recorder: Recorder, names: Names) -> str:
         f"Frame {error.frame} is an ICMP{'v6' if error.version == 6 else ''} error to the {told}: {icmp_name(error)}"
     )
     return sentence + (f", next-hop MTU {error.mtu}." if error.mtu else ".")
-
-
-def refuses(error: IcmpError) -> bool:
-    """Whether an error says that a packet did not arrive; a redirect, for one, does not (RFC 792, RFC 4443)."""
-    if error.version == 4:
-        return error.type == 11 or (error.type == 3 and error.code != 4)
-    return error.type in (1, 3)
-
-
-def icmp_name(error: IcmpError) -> str:
-    """The error in words, with its type and code (RFC 792, RFC 1812 §5.2.7, RFC 4443)."""
-    if error.version == 4 and error.type == 3:
-        words = _UNREACHABLE.get(error.code, "destination unreachable")
-    elif error.version == 6 and error.type == 1:
-        words = _UNREACHABLE6.get(error.code, "destination unreachable")
-    elif (error.version, error.type) == (6, 2):
-        words = "packet too big"
-    elif (error.version, error.type) in ((4, 11), (6, 3)):
-        words = "time exceeded"
-    elif (error.version, error.type) == (4, 5):
-        words = "redirect"
-    else:
-        words = "error"
-    return f"{words} (type {error.type} code {error.code})"
-
-
-_UNREACHABLE: Final = {
-    0: "network unreachable",
-    1: "host unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    4: "fragmentation needed",
-    5: "source route failed",
-    9: "network administratively prohibited",
-    10: "host administratively prohibited",
-    13: "communication administratively prohibited",
-}
-_UNREACHABLE6: Final = {
-    0: "no route to destination",
-    1: "communication administratively prohibited",
-    3: "address unreachable",
-    4: "port unreachable",
-    5: "source address failed policy",
-    6: "reject route to destination",
-}
 
 
 def _index(direction: int) -> By:

@@ -39,9 +39,12 @@ class Examined(NamedTuple):
     against: tuple[str, ...]
     effective: bool
     foreign: bool
-    """Something between the two is the likelier sender."""
+    """It is not of this side's connection."""
     sure: bool
-    """What speaks against the sender leaves no doubt."""
+    """What speaks against the sender leaves no doubt that something between the two sent it."""
+    by_host: bool
+    """The connection went on, but nothing else speaks against its host: that one's own firewall may have rejected a
+    segment (nft `reject with tcp reset`), and its socket does not learn of it."""
     answers: int | None
     """The last frame of the other side before it."""
     idle: int | None
@@ -64,9 +67,10 @@ def examine(recorder: Recorder, event: Event, names: tuple[str, str]) -> Examine
     # open whether a RST has a timestamp: these are told, and decide nothing by themselves.
     against = (*goes_on, *header, *once, *stamps, *_place(recorder, event))
     # Seen once only, its TTL is that of the one place where it was seen: no second sign.
-    foreign, sure = bool(goes_on or header or once), bool(goes_on) or len(header + stamps) > 1
-    sure = foreign and sure
-    return Examined(event, form, against, effective(recorder, event), foreign, sure, *_trigger(recorder, event))
+    foreign, by_host = bool(goes_on or header or once), goes_on and against == goes_on
+    sure = foreign and (bool(goes_on and not by_host) or len(header + stamps) > 1)
+    took = effective(recorder, event)
+    return Examined(event, form, against, took, foreign, sure, bool(by_host), *_trigger(recorder, event))
 
 
 def _trigger(recorder: Recorder, reset: Event) -> tuple[int | None, int | None]:
@@ -124,8 +128,8 @@ def _goes_on(recorder: Recorder, reset: Event, names: tuple[str, str]) -> Iterat
         return
     if _later_data(recorder, reset.direction, reset):
         yield (
-            f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a host"
-            " that has sent a RST does not do."
+            f"The {names[reset.direction]} went on sending data after it (frame {side.last_data_frame}), which a"
+            " connection that has sent a RST does not do."
         )
 
 

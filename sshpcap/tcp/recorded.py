@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, TypeVar, cast
 
+from sshpcap import limits
 from sshpcap.tcp.options import read_options
+from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Stream
 
 # Notes on a segment, as bits.
@@ -114,7 +116,10 @@ class Direction:
     last_data_frame: int | None = None
     last_data_time: int = 0
     tail: list[LastData] = field(default_factory=list)
-    """The last segments with data, whether quiet or not; keep-alives are left out."""
+    """The last segments with data, whether quiet or not; keep-alives are left out, and what is behind the other side's
+    FIN."""
+    behind: LastData | None = None
+    """The first segment with new data behind the other side's FIN."""
     fin: Event | None = None
     copied: int = 0
     """Of its frames those that were captured a second time; RSTs are not counted."""
@@ -126,6 +131,25 @@ class Direction:
     """Segments by what their checksums say (`CHECKSUM_…`)."""
     letters: dict[str, int] = field(default_factory=dict)
     """Zeek's history letters noted so far, with the place or the count of the last one."""
+
+    def remember_data(self, one: LastData, end: int, other: "Direction") -> None:
+        """Keep a segment with data up to `end`, sent to the other side. What that side's FIN acknowledges came before
+        it, in whatever order they were captured."""
+        fin = other.fin
+        if fin is None or one.frame < fin.frame:
+            remember(self.tail, one, limits.LAST_DATA)
+        elif one.again:
+            return
+        elif end <= unwrap(fin.ack, self.origin or 0, self.sent):
+            remember(self.tail, one, limits.LAST_DATA)
+        elif self.behind is None:
+            self.behind = one
+
+    @property
+    def fin_unseen(self) -> bool:
+        """One number more than it has octets was used, or acknowledged: that of a FIN which is not in the capture. SSH
+        sends nothing that is one octet long."""
+        return self.anchored and self.fin is None and max(self.sent, self.acked or 0) == self.data_end + 1
 
 
 class Skim(NamedTuple):

@@ -133,7 +133,7 @@ class Recorder:
             mine.keep_alives += 1
             notes |= KEEP_ALIVE
         elif length:
-            notes |= self._payload(segment, mine)
+            notes |= self._payload(segment, mine, other)
         self.notes |= notes
         event = new_event((frame, time, direction, flags, seq, ack, length, window, ttl, notes, ip_id, options))
         remember(mine.recent, event, RECENT)
@@ -215,7 +215,7 @@ class Recorder:
         if skim.last_data_frame is not None and skim.last_data_frame > (mine.last_data_frame or 0):
             mine.last_data_frame, mine.last_data_time = skim.last_data_frame, skim.last_data_time
         for seen, end in skim.tail:
-            remember(mine.tail, seen._replace(again=seen.again or end <= mine.data_end), limits.LAST_DATA)
+            mine.remember_data(seen._replace(again=seen.again or end <= mine.data_end), end, other)
         if skim.sent > mine.sent:
             mine.sent, mine.ahead_frame, mine.ahead_time = skim.sent, skim.ahead_frame, skim.ahead_time
             mine.ahead_before = self.last_time if skim.ahead_before is None else skim.ahead_before
@@ -302,7 +302,7 @@ class Recorder:
         mine.mss, mine.window_scale, mine.sack_permitted = options.mss, options.window_scale, options.sack_permitted
         return 0
 
-    def _payload(self, segment: Segment, mine: Direction) -> int:
+    def _payload(self, segment: Segment, mine: Direction, other: Direction) -> int:
         frame, time, _, _, seq, _, flags, _, _, _, _, payload, length, _, _ = segment
         if flags & RST:
             return 0  # RFC 9293 §3.5.3: text in a RST is not part of the stream
@@ -320,7 +320,7 @@ class Recorder:
             mine.retransmissions += 1
             notes = RETRANSMISSION
         mine.data_bytes += length
-        remember(mine.tail, LastData(frame, time, end <= mine.data_end), limits.LAST_DATA)
+        mine.remember_data(LastData(frame, time, end <= mine.data_end), end, other)
         if end > mine.data_end:
             mine.data_end = end
         if length > mine.largest:

@@ -43,6 +43,7 @@ class Repeated(NamedTuple):
     passed: int | None
     passed_length: int
     heard: int | None
+    last_length: int
     probe: bool = False
     """TCP keep-alives (RFC 9293 §3.8.4): nothing new, only the question whether the other side is there."""
 
@@ -103,6 +104,7 @@ def _repeated(recorder: Recorder, direction: int, start: int, carriers: list[Eve
         passed=passed,
         passed_length=passed_length,
         heard=_heard(recorder, direction, first.frame),
+        last_length=last.length,
     )
 
 
@@ -197,6 +199,7 @@ def _uncounted(recorder: Recorder, direction: int) -> Repeated | None:
         passed_length=0,
         # What was on its way is no answer.
         heard=other.last_frame if other.last_time > side.ahead_time + _ON_ITS_WAY_NS else None,
+        last_length=min(side.sent - side.acked, side.largest),
     )
 
 
@@ -225,5 +228,6 @@ def _probes(recorder: Recorder, direction: int) -> Repeated | None:
         passed=None,
         passed_length=0,
         heard=None,
+        last_length=last.length,
         probe=True,
     )

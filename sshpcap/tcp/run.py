@@ -9,7 +9,7 @@ from typing import Final
 from sshpcap import limits
 from sshpcap.frames import CHECKSUM_RIGHT
 from sshpcap.tcp.recorded import RECENT, Direction, Event, LastData
-from sshpcap.tcp.sequence import difference
+from sshpcap.tcp.sequence import difference, unwrap
 
 Row = tuple[Event, bytes, int, int]
 """A segment, its payload, what its checksums say, and the latest time of the connection before it."""
@@ -64,5 +64,6 @@ def take(mine: Direction, other: Direction, rows: list[Row]) -> None:
     mine.largest = max(mine.largest, *[event.length for event in events])
     mine.last_data_frame, mine.last_data_time = newest.frame, newest.time
     mine.ahead_frame, mine.ahead_time, mine.ahead_before, mine.again = newest.frame, newest.time, before, 0
-    tail = [LastData(event.frame, event.time, False) for event, _, _, _ in data[-limits.LAST_DATA :]]
-    mine.tail = [*mine.tail, *tail][-limits.LAST_DATA :]
+    for event, _, _, _ in data if other.fin is not None else data[-limits.LAST_DATA :]:
+        end = unwrap(event.seq, mine.origin or 0, mine.sent) + event.length
+        mine.remember_data(LastData(event.frame, event.time, False), end, other)

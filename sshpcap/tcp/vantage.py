@@ -104,7 +104,7 @@ def _by_round_trip(recorder: Recorder, names: tuple[str, str]) -> tuple[Place, s
     whole = there + here
     if whole < _TELLING_NS or min(there, here) < 0:
         return None
-    times = f"{there / 1e6:.3g} ms passed from SYN to SYN-ACK, {here / 1e6:.3g} ms from there to the ACK"
+    times = f"{_ms(there)} passed from SYN to SYN-ACK, {_ms(here)} from there to the ACK"
     if here <= whole * _LOCAL_SHARE:
         return _index(asked.direction), f"{times}: the {names[asked.direction]} is next to the capture point."
     if there <= whole * _LOCAL_SHARE:
@@ -127,3 +127,8 @@ def _giants(recorder: Recorder, names: tuple[str, str]) -> tuple[str, ...]:
 
 def _index(direction: int) -> Place:
     return 0 if direction == 0 else 1
+
+
+def _ms(ns: int) -> str:
+    """Three digits that count, never as a power of ten."""
+    return f"{float(f'{ns / 1e6:.3g}'):g} ms"

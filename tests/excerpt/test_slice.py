@@ -15,9 +15,12 @@ from sshpcap.frames import Segment
 from sshpcap.model import Session
 from sshpcap.net.decode import Decoder
 from tests.golden import ROOT, run
-from tests.support.captures import captures_at_hand, name_of, sampled
+from tests.support.captures import Recorded, captures_at_hand, name_of, pcap, sampled
 from tests.support.hostile import hostile_flows
+from tests.support.logins import Login
 from tests.support.sessions import write_pcap
+from tests.support.sshbytes import newkeys, packet
+from tests.support.wireflow import encode
 
 CAPTURES = [*captures_at_hand(), *sorted((ROOT / "tests" / "cases").glob("*/capture.*"))]
 OURS = [path for path in CAPTURES if path.is_relative_to(ROOT)]
@@ -148,6 +151,33 @@ def test_comments_of_a_hostile_peer_are_text(name: str, tmp_path: Path) -> None:
     rows, complaints = _tshark(target, "frame.number", "frame.comment")
     assert not complaints
     assert all(character.isprintable() for row in rows for cell in row for character in cell)
+
+
+@pytest.mark.parametrize("missing", ["client", "server"])
+def test_nothing_encrypted_is_kept_of_a_side_whose_newkeys_was_lost(missing: str, tmp_path: Path) -> None:
+    """The other side's tells that keys are in use."""
+    login = Login()
+    login.begins()
+    flow = login.flow
+    side = getattr(flow, missing)
+    whole = [
+        one for one in flow.segments if not (one.source == side.endpoint and one.payload.endswith(packet(newkeys())))
+    ]
+    assert len(whole) == len(flow.segments) - 1
+    side.sends(b"SECRET BEHIND NEWKEYS " * 20)
+    frames = [encode(one) for one in [*whole, flow.segments[-1]]]
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(Recorded(one.octets, one.time, one.original) for one in frames))
+    assert b"SECRET" in path.read_bytes()
+    assert run(["slice", "-o", str(tmp_path / "out"), str(path)])[1] == 0
+    assert b"SECRET" not in (tmp_path / "out").read_bytes()
+
+
+def test_a_connection_that_is_not_there_is_no_empty_slice(tmp_path: Path) -> None:
+    sample = str(ROOT / "samples" / "ok-openssh" / "capture.pcap")
+    printed, code = run(["slice", "-c", "99", "-o", str(tmp_path / "out"), sample])
+    assert (code, "there is no connection 99" in printed) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command(tmp_path: Path) -> None:

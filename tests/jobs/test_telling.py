@@ -305,8 +305,13 @@ def test_an_interruption_ends_the_children(monkeypatch: pytest.MonkeyPatch, fail
     """They would have waited for ever: `_clean` finds none of them left."""
     monkeypatch.setattr(Teller, "tell_elsewhere", lambda *_: signal.pause())
     monkeypatch.setattr(Teller, "tell", lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        report_on([failures], 3)
+    # A shell starts what runs in its background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            report_on([failures], 3)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_handler_of_the_caller_does_not_run_in_a_child(monkeypatch: pytest.MonkeyPatch, failures: Path) -> None:

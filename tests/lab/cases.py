@@ -82,6 +82,12 @@ def banned_with_icmp(scene: Scene) -> None:
     scene.meet(run.sshd(scene), run.ssh(scene, *_IMPATIENT, command="sleep 20"))
 
 
+def rejected_with_a_reset(scene: Scene) -> None:
+    """The server's own firewall rejects the client's proposal with a RST; sshd's socket learns nothing of it."""
+    scene.network.reject_at_server("tcp dport 22 ct original packets > 5 reject with tcp reset")
+    scene.meet(run.sshd(scene), run.ssh(scene))
+
+
 def third_packet_dropped(scene: Scene) -> None:
     """The router lets the SYN pass, and nothing that follows it."""
     scene.network.forbid("tcp dport 22 tcp flags & syn == 0 drop")
@@ -641,6 +647,21 @@ LOGINS = (
         login("session-ended-by-server", SERVER, FIN),
     ),
     Case(
+        "session-killed-with-a-reset",
+        "A session whose process no longer reads and is ended",
+        "The command stops sshd's process of this session, and 1.5 s later ends it (kill -STOP, kill -KILL). The line"
+        " that the client sent meanwhile was never read, so the kernel closes with RST.",
+        lambda scene: scene.meet(
+            run.sshd(scene),
+            run.ssh_staying(
+                scene,
+                "cat >/dev/null & sleep 1; kill -STOP $PPID; sleep 1.5; kill -KILL $PPID",
+                script='(sleep 2; echo a line; sleep 5) | "$@"',
+            ),
+        ),
+        login("session-ended-by-server", SERVER, RST),
+    ),
+    Case(
         "proxy-idle-timeout",
         "A proxy that ends an idle session",
         "HAProxy passes the connection on to sshd; the session sends nothing for six seconds (timeout client 6s), and"
@@ -743,6 +764,14 @@ PATHS = (
         "TTL 128.",
         reset_by_the_router,
         failed("reset-injected", "kexinit", NETWORK, RST),
+    ),
+    Case(
+        "rejected-with-a-reset",
+        "The server's own firewall rejects the client's proposal with a TCP reset",
+        "From the client's sixth packet on, nftables on the server's host rejects what comes with a TCP reset, "
+        "which goes to the client only: sshd's connection goes on until the client's host resets it.",
+        rejected_with_a_reset,
+        failed("reset-injected", "kexinit", ["unknown", "server"], RST),
     ),
     Case(
         "server-replaced",

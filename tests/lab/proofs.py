@@ -73,6 +73,8 @@ SHARED: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(_SERVICES, ("other_service",)),
     **dict.fromkeys(_KNOWN, ("known",)),
     "client-closed-before-identification": ("health_check_or_scan",),
+    "login-grace-time": ("patience",),
+    "login-grace-time-at-prompt": ("patience",),
     "not-allowed-at-this-time": ("max_startups",),
 }
 """Findings whose remedies other modules make, too."""
@@ -241,6 +243,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "chmod go-w ~; chmod 700 ~/.ssh; chmod 600 ~/.ssh/authorized_keys": "test_the_right_key_and_its_modes",
         "restorecon -R ~/.ssh": _SELINUX,
         "ssh -i ~/.ssh/KEY USER@HOST": "test_the_right_key_and_its_modes",
+        "ssh -o IdentitiesOnly=yes -i ~/.ssh/KEY USER@HOST": "test_more_attempts_or_fewer_keys",
         "ssh -v USER@HOST": LOOK,
         "sshd -T -C user=USER,addr={} | grep -Ei 'allow|deny|permitroot|auth'": LOOK,
     },
@@ -256,6 +259,9 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ss -ltnp; sshd -T | grep -E '^(port|listenaddress)'": LOOK,
         "ssh -p PORT HOST": "test_the_port_of_the_real_server_behind_a_tarpit",
     },
+    "patience": {
+        "journalctl -u ssh --since '-10 min'": LOOK,
+    },
     "path_mtu_black_hole": {
         "ip link set dev eth0 mtu 1400; sysctl -w net.ipv4.tcp_mtu_probing=1": "test_a_path_that_loses_large_packets",
         "nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu": "test_a_path_that_loses_large_packets",
@@ -263,6 +269,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -o KexAlgorithms=curve25519-sha256,ecdh-sha2-nistp256 HOST": "test_a_path_that_loses_large_packets",
     },
     "peer_vanished": {
+        "ping -M do -s 1472 HOST; tracepath HOST": "test_a_path_that_loses_large_packets",
         "traceroute -T -p PORT HOST; ping -c 20 HOST": LOOK,
         "ClientAliveInterval 60": IDLE,
         "ServerAliveInterval 60": IDLE,
@@ -289,6 +296,8 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "nft list ruleset": LOOK,
     },
     "reset_injected": {
+        "fail2ban-client status sshd; nft list ruleset": LOOK,
+        "nft list ruleset": LOOK,
         "tcpdump -ni any -w ssh.pcap 'tcp port {} or icmp or icmp6'": RECORD,
         "traceroute -T -p {} {}": LOOK,
     },

@@ -1,6 +1,7 @@
 """Events, statistics for Prometheus, syslog: what comes out, and that nobody outside can hold it up."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -70,6 +71,35 @@ def test_failures_alone(tmp_path: Path) -> None:
         out.change(change)
     out.close()
     assert [json.loads(line)["session"]["outcome"] for line in path.read_bytes().splitlines()] == ["failed"]
+
+
+def test_behind_a_torn_line_a_new_one_begins(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    whole = b'{"event":"statistics"}\n'
+    for before, torn in ((whole + b'{"event":"sessi', True), (whole, False), (b"", False)):
+        path.write_bytes(before)
+        out = Events(str(path))
+        out.statistics(state())
+        out.close()
+        lines = path.read_bytes().splitlines()
+        assert path.read_bytes().startswith(before + b"\n" * torn)
+        assert json.loads(lines[-1])["event"] == "statistics"
+        assert len(lines) == before.count(b"\n") + torn + 1
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="nobody reads this pipe"):
+        Events(str(pipe))
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    out = Events(str(pipe))
+    out.statistics(state())
+    assert json.loads(os.read(reader, 1 << 16))["event"] == "statistics"
+    os.close(reader)
+    out.reopen()
+    assert "nobody reads this pipe" in capsys.readouterr().err
+    out.close()
 
 
 def test_a_file_that_cannot_be_opened_again_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,6 +222,17 @@ def test_failed_connections_are_logged(tmp_path: Path) -> None:
     assert line.isprintable()
 
 
+def test_a_login_that_failed_is_a_failure_too(tmp_path: Path) -> None:
+    """What `sshpcap --failures` tells of the same frames."""
+    path = tmp_path / "events"
+    out = Events(str(path), failures=True)
+    for change in changes("wrong-password", "ok-openssh"):
+        out.change(change)
+    out.close()
+    (only,) = [json.loads(line)["session"] for line in path.read_bytes().splitlines()]
+    assert (only["outcome"], only["verdict"]["cause"]) == ("encrypted", "authentication-failed")
+
+
 def test_a_log_that_has_gone_costs_its_lines(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(str(tmp_path / "log"))
@@ -279,7 +320,24 @@ def test_the_command_on_a_pipe(tmp_path: Path) -> None:
     assert b"sshpcap: listening on standard input for TCP port 22; runs as " in done.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["-", "-i", "lo"], ["-", "--metrics", "x"], ["-", "--interval", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["-", "-i", "lo"],
+        ["-", "--metrics", "x"],
+        ["-", "--interval", "0"],
+        ["-", "--interval", "nan"],
+        ["-", "--duration", "nan"],
+        ["-", "--filter", "host 192.0.2.1"],
+        ["-", "--promiscuous"],
+        ["-", "--ring-mib", "8"],
+        ["-", "--scapy"],
+        ["-", "-o", ""],
+        ["-i", "any", "-i", "no-such-one"],
+    ],
+    ids=" ".join,
+)
 def test_what_cannot_be_asked_for(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sshpcap", "live", *words], stdin=subprocess.DEVNULL, capture_output=True, cwd=ROOT,

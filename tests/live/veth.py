@@ -83,9 +83,11 @@ class Veth:
         self.run(side, sys.executable, "-m", "tests.live.veth", "eth0", str(capture), str(rate))
 
     @contextmanager
-    def live(self, side: str, *options: str, **surroundings: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    def live(
+        self, side: str, *options: str, interface: str = "eth0", **surroundings: Any
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         """`sshpcap live` on the link's end, listening; it is stopped at the end if it still runs."""
-        words = ("-m", "sshpcap", "live", "-i", "eth0", *options)
+        words = ("-m", "sshpcap", "live", "-i", interface, *options)
         process = self.python(side, *words, stderr=subprocess.PIPE, **surroundings)
         try:
             assert process.stderr is not None

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from sshpcap.frames import RST
+from sshpcap.limits import LAST_DATA
 from sshpcap.model import Finding, Session
-from tests.support.logins import AES_GCM, CHACHA, CIPHERS, CTR, SUCCESS, Cipher, Login
+from tests.support.logins import AES_GCM, CHACHA, CIPHERS, CTR, SUCCESS, Cipher, Login, sealed
 from tests.support.sessions import session_of, told
 from tests.support.wireflow import Flow
 
@@ -60,6 +61,45 @@ def test_wrong_passwords() -> None:
     frames = [item.frame for item in finding.evidence]
     assert frames == sorted(frames)
     assert session.close.frame in frames
+
+
+def _sent_again(*, heard: bool) -> Login:
+    """A request of which copies were sent 1 s and 4 s later; the answer comes behind the last one at once. The server
+    may have acknowledged the first copy."""
+    login = _at_methods("publickey")
+    client, request = login.flow.client, sealed(CHACHA, 110)
+    start = client.next - 1
+    client.sends(request)
+    login.flow.wait(1)
+    client.sends(request, at=start)
+    if heard:
+        login.flow.server.acks()
+    login.flow.wait(3)
+    client.sends(request, at=start)
+    login.flow.wait(0.01)
+    login.says(login.flow.server, login.refusal("publickey"))
+    return login
+
+
+def test_a_request_that_was_lost_is_no_slow_refusal() -> None:
+    """A refused key: what took seconds is the way of the request, and the answer came at once behind its last copy."""
+    session, finding = _one(_sent_again(heard=False).ends())
+    assert session.authentication is not None
+    assert session.authentication.slow_refusals == 0
+    last = session.authentication.exchanges[-1]
+    assert last.delay is not None
+    assert last.delay.ns < 50_000_000
+    assert last.answer_frame is not None
+    assert last.frame == last.answer_frame - 1
+    assert finding.id != "authentication-failed"
+
+
+def test_a_copy_behind_the_acknowledgement_does_not_make_a_refusal_quick() -> None:
+    """The request had arrived; the client had not heard of it yet when it sent the last copy."""
+    session, finding = _one(_sent_again(heard=True).ends())
+    assert session.authentication is not None
+    assert session.authentication.slow_refusals == 1
+    assert finding.id == "authentication-failed"
 
 
 def test_a_wrong_password_and_then_the_right_one_is_no_finding() -> None:
@@ -222,11 +262,86 @@ def test_refused_keys_where_nothing_else_is_offered() -> None:
     assert _found(login.ends()) == [("no-usable-public-key", "error", "medium")]
 
 
+@pytest.mark.parametrize("banner", [100, 104, 108, 232])
+def test_a_banner_hides_no_refusal(banner: int) -> None:
+    """sshd writes its banner and the first refusal at once, so that their sizes are seen together."""
+    login = Login()
+    login.begins()
+    login.asks(40, banner, login.refusal("publickey"))
+    login.asks(110, login.refusal("publickey"))
+    assert _found(login.ends()) == [("no-usable-public-key", "error", "medium")]
+
+
+def test_a_banner_and_a_login_without_a_password_are_no_refusals() -> None:
+    """A channel's confirmation is as long as the refusal that lists one method."""
+    login = Login()
+    login.begins()
+    login.asks(40, 104, SUCCESS)
+    login.asks(32, 17)
+    login.asks(40, 5, 100)
+    inferred = session_of(login.ends()).authentication
+    assert inferred is not None
+    assert inferred.result == "unknown"
+
+
 def test_quick_refusals_may_be_passwords_where_those_are_offered() -> None:
     login = _at_methods()
     for _ in range(2):
         login.asks(110, login.refusal(THREE))
     assert _found(login.ends()) == [("no-usable-public-key", "error", "low")]
+
+
+def test_a_client_that_leaves_at_the_servers_first_encrypted_octets() -> None:
+    """OpenSSH has taken the host key by then, and would go on: the MAC did not fit."""
+    login = Login()
+    login.flow.server.sends(bytes(316))
+    login.flow.client.fin(bytes(44))
+    login.flow.server.sends(bytes(44))
+    login.flow.client.rst(flags=RST, window=0)
+    _, finding = _one(login.flow)
+    assert (finding.id, finding.severity, finding.confidence) == ("closed-during-login", "error", "medium")
+    assert finding.causes[0].startswith("the server's octets were damaged on the way")
+    assert not any("host key" in cause or "scanner" in cause for cause in finding.causes)
+    assert "after the last data" not in finding.summary
+    assert finding.expected_messages["openssh_client_of_damaged_octets"].endswith(
+        "message authentication code incorrect"
+    )
+
+
+def test_a_person_who_gives_no_name_is_no_damage() -> None:
+    """PuTTY has asked for the service, and asks its user for a name."""
+    login = Login()
+    login.begins()
+    login.flow.wait(4)
+    _, finding = _one(login.ends())
+    assert (finding.id, finding.severity) == ("closed-during-login", "warning")
+    assert finding.causes[0].startswith("the user or the program broke off")
+    assert "damaged" in finding.causes[1]
+
+
+@pytest.mark.parametrize(
+    ("cipher", "length", "found"),
+    [(AES_GCM, 4194608, True), (AES_GCM, 304, False), (AES_GCM, 3, True), (CHACHA, 4194608, False)],
+)
+def test_a_length_behind_newkeys_that_cannot_be(cipher: Cipher, length: int, found: bool) -> None:
+    """AES-GCM leaves it readable: one bit that was changed makes it absurd."""
+    login = Login(cipher)
+    login.flow.server.sends(length.to_bytes(4, "big") + bytes(320))
+    login.flow.client.fin(bytes(52))
+    login.flow.server.fin()
+    _, finding = _one(login.flow)
+    assert (finding.id == "bad-packet-length") == found
+    if found:
+        assert (finding.confidence, finding.party) == ("high", "unknown")
+        assert f"says that it has {length:,} octets" in finding.summary
+        assert finding.expected_messages["openssh_client"].startswith(f"Bad packet length {length}.")
+
+
+def test_an_odd_length_that_its_reader_did_not_leave_for() -> None:
+    login = Login(AES_GCM)
+    login.flow.server.sends(b"\x00\x40\x01\x30" + bytes(320))
+    login.flow.client.acks()
+    assert "bad-packet-length" not in [row[0] for row in _found(login.ends("server"))]
 
 
 def test_a_key_that_is_known_and_refused() -> None:
@@ -253,8 +368,10 @@ def test_a_person_who_breaks_off() -> None:
     assert [row[0] for row in _found(at_once.ends())] == ["closed-during-login"]
 
 
-@pytest.mark.parametrize(("seconds", "confidence"), [(120.5, "medium"), (30, "low")])
-def test_the_servers_patience_at_the_prompt(seconds: float, confidence: str) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "confidence", "killed"), [(120.5, "medium", []), (30, "low", [3]), (2.8, "low", [0])]
+)
+def test_the_servers_patience_at_the_prompt(seconds: float, confidence: str, killed: list[int]) -> None:
     login = _at_methods()
     login.flow.wait(seconds)
     login.flow.server.fin()
@@ -263,12 +380,27 @@ def test_the_servers_patience_at_the_prompt(seconds: float, confidence: str) -> 
     login.says(login.flow.client, 64)  # a key is pressed at last
     login.flow.server.rst(flags=RST, window=0)
     assert _found(login.flow) == [("login-grace-time-at-prompt", "error", confidence)]
+    finding = session_of(login.flow).findings[0]
+    assert [number for number, cause in enumerate(finding.causes) if "killed" in cause] == killed
 
 
 def test_a_session_that_the_server_ends_after_a_while_is_no_lack_of_patience() -> None:
     login = _session()
     login.flow.wait(120)
     assert _found(login.ends("server")) == [("session-ended-by-server", "warning", "medium")]
+
+
+@pytest.mark.parametrize("segments", [2, LAST_DATA, 2 * LAST_DATA])
+@pytest.mark.parametrize(("close", "known"), [("fin", True), ("rst", False)])
+def test_who_spoke_last_is_never_told_from_what_came_behind_the_close(close: str, known: bool, segments: int) -> None:
+    """An upload into a server that has closed: only so many segments are remembered, and none behind a FIN."""
+    login = _session()
+    getattr(login.flow.server, close)()
+    sender = "server" if known or segments < LAST_DATA else None
+    for _ in range(segments):
+        login.says(login.flow.client, 1200)
+    unanswered = session_of(login.flow).unanswered
+    assert (unanswered[-1].sender if unanswered else None) == sender
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(10.1, True), (4.0, False)])
@@ -296,6 +428,20 @@ def test_a_channel_that_is_refused() -> None:
     login.asks(90, 700, 60)
     login.says(login.flow.client, 40)
     assert _found(login.ends()) == [("session-ended-at-once", "warning", "medium")]
+
+
+@pytest.mark.parametrize(("pause", "found"), [(0.4, "medium"), (1.2, "low")])
+def test_a_connection_without_a_channel_whose_user_leaves_looks_like_a_refused_one(pause: float, found: str) -> None:
+    """ssh -N: a refusal is answered within some round trips, a user takes a moment."""
+    login = _at_methods()
+    login.asks(280, SUCCESS)
+    login.asks(90, 700, 60)
+    login.flow.wait(pause)
+    login.says(login.flow.client, 40)
+    finding = session_of(login.ends()).findings[0]
+    assert (finding.id, finding.confidence) == ("session-ended-at-once", found)
+    assert ("ssh -N" in finding.causes[0]) == (found == "low")
+    assert finding.party == ("server" if found == "medium" else "unknown")
 
 
 def test_a_client_of_a_library_that_only_tries_the_login_is_no_refused_channel() -> None:
@@ -461,7 +607,8 @@ def test_a_client_that_leaves_before_the_login() -> None:
         "warning",
         "Closed before the login began",
     )
-    assert "host key" in finding.causes[0]
+    assert finding.causes[0].startswith("the user or the program broke off")
+    assert "scanner" in finding.causes[1]
     assert session.authentication is not None
     assert session.authentication.result == "not_tried"
 

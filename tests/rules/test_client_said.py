@@ -89,7 +89,8 @@ def test_a_log_line_names_the_client() -> None:
 
 def test_a_server_s_log_line_is_no_client_s_text() -> None:
     line = "Connection closed by authenticating user me 192.0.2.10 port 40022 [preauth]"
-    assert {fit.finding for fit in search(line)} == {"no-usable-public-key", "login-aborted-by-user"}
+    fits = {fit.finding for fit in search(line)}
+    assert fits == {"no-usable-public-key", "login-aborted-by-user", "closed-during-login"}
     quiet = Flow()
     quiet.opens()
     report = report_of(closed(quiet))

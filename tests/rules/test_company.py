@@ -117,3 +117,44 @@ def test_a_refusal_before_a_success_speaks_for_a_limit() -> None:
 def test_another_clients_success_says_nothing_of_this_one() -> None:
     session, _ = numbered(refused(at(0, 40001)), showing(at(5, 40002, client="192.0.2.99"), ONE))
     assert "speaks for" not in of(session, "not-allowed-at-this-time").summary
+
+
+def asking(flow: Flow) -> Flow:
+    """A SYN, again after a second, and nothing."""
+    flow.client.syn()
+    flow.wait(1)
+    flow.client.syn()
+    flow.wait(2)
+    return flow
+
+
+def _unanswered(*flows: Flow) -> Finding:
+    (finding,) = (f for s in report_of(*flows).sessions for f in s.findings if f.id == "no-answer-to-syn")
+    return finding
+
+
+def test_a_syn_without_an_answer_is_told_with_what_the_server_accepted() -> None:
+    alone = _unanswered(asking(at(0, 4000)))
+    assert "accepted" not in alone.summary
+    assert any("address is wrong" in cause for cause in alone.causes)
+
+    later = _unanswered(asking(at(0, 4000)), closed(greeted(at(20, 4001))))
+    assert "accepted this client's connection 2, after it" in later.summary
+    assert "accept queue" in later.causes[0]
+
+    earlier = _unanswered(closed(greeted(at(0, 4000))), asking(at(20, 4001)))
+    assert "had accepted this client's connection 1, before it" in earlier.summary
+    assert "ban" in earlier.causes[0]
+
+    other = _unanswered(closed(greeted(at(0, 4000, client="192.0.2.99"))), asking(at(20, 4001)))
+    assert "accepted connection 1, of another client, before it" in other.summary
+    assert "firewall" in other.causes[0]
+
+    for finding in (later, earlier, other):
+        assert not any("address is wrong" in cause for cause in finding.causes)
+        assert finding.confidence == "high"
+
+
+def test_a_server_on_another_port_tells_nothing_of_a_syn_without_an_answer() -> None:
+    elsewhere = Flow(ports=(4000, 2222), server="203.0.113.7", client="192.0.2.10")
+    assert "accepted" not in _unanswered(closed(greeted(elsewhere)), asking(at(20, 4001))).summary

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sshpcap.model import Session
 from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
 from tests.support.sshbytes import disconnect, ecdh_init, ecdh_reply, identification, kexinit, newkeys, packet, string
 from tests.support.wireflow import Flow
@@ -247,6 +248,36 @@ def test_stalled_and_not_stalled() -> None:
     assert "stalled" not in findings_of(closed(quick))
 
 
+def _stands_still(lost: int) -> Session:
+    """The server's answer, or its FIN, takes so many sequence numbers, and never comes by."""
+    flow = proposed()
+    start = flow.client.next - 1
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    arrived = flow.server.isn + flow.server.next
+    flow.server.skips(lost)
+    flow.client.sends(packet(ecdh_init(bytes(32))), at=start, ack=arrived)
+    flow.server.acks()
+    flow.wait(20)
+    flow.client.fin(ack=arrived)
+    return session_of(flow)
+
+
+def test_a_lost_fin_of_the_server_is_no_octet_that_was_not_acknowledged() -> None:
+    session = _stands_still(1)
+    assert (session.close.by, session.close.confidence) == ("server", "medium")
+    (finding,) = session.findings
+    assert (finding.id, finding.party) == ("closed-during-handshake", "server")
+    assert "its FIN is not in the capture" in finding.summary
+    assert "1 octet" not in finding.summary
+
+
+def test_a_lost_answer_is_no_fin() -> None:
+    (finding,) = _stands_still(300).findings
+    assert finding.id == "stalled"
+    assert "FIN that was lost" not in finding.summary
+
+
 def test_what_is_sent_again_and_never_acknowledged_does_not_get_through() -> None:
     flow = greeted()
     start = flow.client.next - 1
@@ -260,7 +291,9 @@ def test_what_is_sent_again_and_never_acknowledged_does_not_get_through() -> Non
     assert session.findings[0].party == "unknown"
 
 
-@pytest.mark.parametrize(("seconds", "confidence"), [(120.4, "high"), (123.9, "high"), (30, "medium")])
+@pytest.mark.parametrize(
+    ("seconds", "confidence"), [(120.4, "high"), (123.9, "high"), (30, "medium"), (2.9, "low"), (37, "low")]
+)
 def test_login_grace_time(seconds: float, confidence: str) -> None:
     flow = greeted()
     flow.wait(seconds)
@@ -268,6 +301,8 @@ def test_login_grace_time(seconds: float, confidence: str) -> None:
     flow.client.fin()
     found = session_of(flow).findings
     assert [(f.id, f.confidence) for f in found] == [("login-grace-time", confidence)]
+    killed = [number for number, cause in enumerate(found[0].causes) if "killed" in cause]
+    assert killed == {"high": [], "medium": [4], "low": [0]}[confidence]
 
 
 def _asked_about_the_key(seconds: float) -> Flow:
@@ -341,4 +376,48 @@ def test_a_wait_for_either_side_is_told_as_one() -> None:
     flow.wait(120)
     summary = session_of(closed(flow, by="server")).verdict.summary
     assert "The client had to send SSH_MSG_KEXINIT of either side" not in summary
-    assert "SSH_MSG_KEXINIT of either side did not come for 2 min 0 s" in summary
+    assert "SSH_MSG_KEXINIT of either side did not come for 2 min" in summary
+
+
+PROXY = b"PROXY TCP4 192.0.2.1 203.0.113.7 40000 22\r\n"
+COMPLAINT = b"Invalid SSH identification string.\r\n"
+
+
+def complained(*client: bytes) -> Flow:
+    """A connection of which the SYNs were not captured, and sshd's complaint about its first line."""
+    flow = Flow()
+    flow.client.skips(0)
+    flow.server.skips(0)
+    for octets in client:
+        flow.client.sends(octets)
+    flow.server.acks()
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    flow.server.sends(COMPLAINT)
+    flow.server.rst()
+    return flow
+
+
+def test_a_proxy_header_is_one_where_the_capture_began_late() -> None:
+    session = session_of(complained(PROXY, identification("lab")))
+    assert session.coverage.midstream
+    finding = session.findings[0]
+    assert (finding.id, finding.confidence, finding.party) == ("proxy-header-unexpected", "high", "client")
+    assert "bad-packet-length" not in [one.id for one in session.findings]
+
+
+def test_the_servers_complaint_alone_tells_less() -> None:
+    """The header may have been sent before the capture began."""
+    session = session_of(complained(identification("lab")))
+    finding = session.findings[0]
+    assert (finding.id, finding.confidence, finding.party) == ("proxy-header-unexpected", "low", "unknown")
+    assert "before this capture began" in finding.summary
+    assert "bad-packet-length" not in [one.id for one in session.findings]
+
+
+def test_a_header_that_the_server_takes_is_none_too_many() -> None:
+    flow = Flow()
+    flow.client.skips(0)
+    flow.server.skips(0)
+    flow.client.sends(PROXY + identification("lab"))
+    flow.server.sends(identification("OpenSSH_9.2p1"))
+    assert "proxy-header-unexpected" not in findings_of(closed(flow))

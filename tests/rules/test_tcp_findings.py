@@ -106,10 +106,39 @@ def test_a_small_segment_that_is_lost_is_no_matter_of_size() -> None:
 
 def test_a_path_that_recovers_is_told_as_information() -> None:
     flow = large_then_small(greeted())
+    start = flow.client.next - 1 - len(long_proposal())
+    flow.client.sends(long_proposal()[:536], at=start)
     flow.server.acks()
     flow.server.sends(packet(server_kexinit()))
     found = the(session_of(flow), "path-mtu-black-hole")
-    assert found.severity == "info"
+    assert (found.severity, found.confidence) == ("info", "high")
+
+
+def test_what_gets_through_at_its_full_size_in_the_end_was_not_too_large() -> None:
+    """A burst of loss: the same large segment arrives at the sixth time."""
+    flow = large_then_small(greeted())
+    flow.server.acks()
+    flow.server.sends(packet(server_kexinit()))
+    session = session_of(flow)
+    assert "path-mtu-black-hole" not in [one.id for one in session.findings]
+    assert the(session, "peer-vanished").severity == "info"
+
+
+def lost_before(flow: Flow) -> Flow:
+    """A small segment of the server's had to be sent three times, and got through."""
+    octets = packet(server_kexinit())[:100]
+    flow.server.sends(octets)
+    again(flow, flow.server, octets, (0.2, 0.4))
+    flow.client.acks()
+    return flow
+
+
+def test_under_loss_large_segments_may_be_lost_by_chance() -> None:
+    found = the(session_of(large_then_small(lost_before(greeted()))), "path-mtu-black-hole")
+    assert found.confidence == "medium"
+    assert any("loss" in cause for cause in found.causes)
+    sure = the(session_of(large_then_small(greeted())), "path-mtu-black-hole")
+    assert not any("loss" in cause for cause in sure.causes)
 
 
 def test_the_same_from_the_receiver_s_side() -> None:
@@ -142,6 +171,26 @@ def test_the_identification_string_alone_is_lost() -> None:
     assert (found.confidence, found.party) == ("high", "network")
 
 
+def test_where_the_opening_was_lost_too_it_may_be_chance() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.wait(1)
+    flow.opens()
+    line = identification("OpenSSH_9.2p1")
+    flow.client.sends(line)
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks(ack=flow.client.isn + 1, options=got(flow.server, len(line), flow.client.next - 1))
+    for pause in BACK_OFF[:3]:
+        flow.wait(pause)
+        flow.client.sends(line, at=0)
+    few = the(session_of(flow), "identification-dropped")
+    assert (few.confidence, few.causes[0][:11]) == ("low", "packet loss")
+    for pause in BACK_OFF[3:]:
+        flow.wait(pause)
+        flow.client.sends(line, at=0)
+    assert the(session_of(flow), "identification-dropped").confidence == "medium"
+
+
 def test_a_proposal_that_is_lost_is_no_identification_string() -> None:
     assert "identification-dropped" not in findings_of(large_then_small(greeted()))
 
@@ -171,6 +220,17 @@ def test_only_the_acknowledgements_are_lost() -> None:
     again(flow, flow.server, octets)
     found = the(session_of(flow), "dropped-midflow")
     assert "nothing of the client gets through" in found.summary
+
+
+def test_under_loss_acknowledgements_may_be_lost_by_chance() -> None:
+    flow = lost_before(greeted())
+    octets = packet(kexinit())
+    flow.server.sends(octets)
+    flow.client.acks()
+    again(flow, flow.server, octets)
+    found = the(session_of(flow), "dropped-midflow")
+    assert found.confidence == "medium"
+    assert "loss" in found.causes[0]
 
 
 def test_acknowledgements_that_are_late_are_not_lost() -> None:
@@ -275,6 +335,21 @@ def test_a_reset_of_somebody_else() -> None:
     found = the(session, "reset-injected")
     assert (found.severity, found.confidence, found.party) == ("error", "high", "network")
     assert session.verdict.cause == "reset-injected"
+
+
+def test_a_reset_with_the_server_s_header_may_be_of_its_firewall() -> None:
+    flow = proposed()
+    flow.server.rst(flags=RST, window=0)
+    flow.wait(0.2)
+    octets = packet(kexinit())
+    flow.server.sends(octets, at=flow.server.next - 1 - len(octets))
+    flow.client.rst(flags=RST, window=0)
+    session = session_of(flow)
+    found = the(session, "reset-injected")
+    assert (found.confidence, found.party) == ("medium", "unknown")
+    assert found.causes[0].startswith("the firewall of the server's own host")
+    assert (session.close.by, session.close.confidence) == ("unknown", "medium")
+    assert not any("between the two sent it" in line for line in session.close.reasoning)
 
 
 def test_a_reset_that_fits_is_of_its_host() -> None:
@@ -520,6 +595,18 @@ def test_a_refusal_is_held_against_the_host_s_other_frames(ttl: int, by: str, co
     assert session.outcome == "refused"
     assert (session.close.by, session.close.confidence) == (by, confidence)
     assert [one.id for one in session.findings] == ["connection-refused"]
+
+
+def test_a_refusal_without_its_syn_is_one() -> None:
+    """Only one direction was captured, as on a switch port that mirrors one."""
+    flow = Flow()
+    flow.client.syn()
+    flow.drop()
+    flow.server.rst(seq=0, window=0)
+    session = session_of(flow)
+    assert (session.outcome, session.coverage.midstream, session.coverage.one_sided) == ("refused", False, "server")
+    assert "a SYN that was not captured" in the(session, "connection-refused").summary
+    assert session.verdict.cause == "connection-refused"
 
 
 def test_a_refusal_alone_leaves_open_who_refused() -> None:

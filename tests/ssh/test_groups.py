@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sshpcap import limits
 from sshpcap.ssh.groups import Groups
+from sshpcap.ssh.public_values import prime_of
 
 # RFC 2409 §6.1 and §6.2, RFC 3526 §2 to §7: p = 2^n - 2^(n-64) - 1 + 2^64 * ([2^(n-130) pi] + c)
 OF_PI = {768: (149686, "group 1 of RFC 2409"), 1024: (129093, "group 2 of RFC 2409")} | {
@@ -55,6 +56,17 @@ def modp(bits: int) -> int:
 def test_groups_made_of_pi(bits: int) -> None:
     assert Groups().judge(modp(bits)) == (OF_PI[bits][1], "safe prime")
     assert Groups().judge(modp(bits) + 2)[0] is None
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "2 of RFC 2409"), *((n, f"{n} of RFC 3526") for n in range(14, 19))])
+def test_the_primes_of_the_methods_are_the_known_ones(number: int, name: str) -> None:
+    for method in (f"diffie-hellman-group{number}-sha256", f"gss-group{number}-sha1-toWM5Slw5Ew8Mqkay+al2g=="):
+        assert Groups().judge(prime_of(method) or 0).name == f"group {name}"
+
+
+def test_methods_without_a_prime_of_their_own() -> None:
+    for method in ("diffie-hellman-group-exchange-sha256", "diffie-hellman-group2-sha1", "curve25519-sha256"):
+        assert prime_of(method) is None
 
 
 @pytest.mark.parametrize("bits", OF_E)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sshpcap.ssh.identification import IdentificationLine, parse_identification
+from sshpcap.ssh.identification import IdentificationLine, in_front, parse_identification
 from sshpcap.ssh.wire import Malformed
 
 
@@ -88,3 +88,9 @@ def test_octets_that_do_not_belong_there_are_made_visible() -> None:
 
 def test_only_one_carriage_return_belongs_to_the_line_end() -> None:
     assert parsed(b"SSH-2.0-a\r\r\n").software == r"a\x0d"
+
+
+def test_octets_in_front_are_looked_for_in_one_pass() -> None:
+    """A telnet command is made of octets that are no text, too: there must be one way to read it."""
+    assert in_front(r"\xff\xfb\x01" * 500) == ()
+    assert len(in_front(r"\xff\xfb\x01" * 500 + "SSH-2.0-x")) == 1500

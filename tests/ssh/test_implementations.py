@@ -27,6 +27,7 @@ from sshpcap.ssh.implementations import distribution, recognise
         ("Cisco-1.25", "Cisco", "1.25"),
         ("ROSSSH", "MikroTik RouterOS", None),
         ("mod_sftp", "ProFTPD mod_sftp", None),
+        ("Mocana", "Mocana SSH", None),
         ("Erlang/4.15.2", "Erlang ssh", "4.15.2"),
         ("lshd-2.1", "lsh", "2.1"),
         ("billsSSH_3.6.3q3", None, None),

@@ -193,7 +193,7 @@ def test_no_payload_raises(case: Case, rest: bytes) -> None:
     message = case.family[case.payload[0]]
     read = parse_kex(case.payload[:1] + rest, message)
     names = [name for name, _ in message.fields]
-    assert isinstance(read, Malformed) or list(read) in (names, names[:-1])
+    assert isinstance(read, Malformed) or [name for name in read if name != "trailing"] in (names, names[:-1])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -248,3 +248,40 @@ def test_putty(folder: Path, name: str, form: str) -> None:
 )  # fmt: skip
 def test_rows_that_cannot_be_read(row: str) -> None:
     assert list(read_putty(row, "f")) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("*", "host", True),
+        ("h*t", "host", True),
+        ("h*s", "host", False),
+        ("*o*s*", "host", True),
+        ("*s*o*", "host", False),
+        ("a*a", "a", False),
+        ("a?c*e", "abcde", True),
+        ("a**e", "abcde", True),
+        ("*b", "abab", True),
+        ("*ab?", "abab", False),
+    ],
+)
+def test_wildcards_of_patterns(pattern: str, name: str, expected: bool) -> None:
+    assert names_host(pattern, name) is expected
+
+
+def test_a_pattern_with_many_wildcards_takes_no_time_that_anybody_notices() -> None:
+    """With backtracking, this is not over before the machine is."""
+    assert not names_host("*a" * 400 + "b", "a" * 1000)
+    assert names_host("*a" * 400 + "*", "a" * 1000)
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+def test_wildcards_match_as_a_plain_search_does(pattern: str, name: str) -> None:
+    def plain(p: str, n: str) -> bool:
+        if not p:
+            return not n
+        if p[0] == "*":
+            return plain(p[1:], n) or (bool(n) and plain(p, n[1:]))
+        return bool(n) and p[0] in ("?", n[0]) and plain(p[1:], n[1:])
+
+    assert names_host(pattern, name) == plain(pattern, name)

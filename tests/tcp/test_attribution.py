@@ -3,7 +3,8 @@
 import pytest
 
 from sshpcap.frames import RST, Endpoint, IcmpError
-from sshpcap.tcp.attribution import SILENCE_NS, Ending, attribute, icmp_name, opened
+from sshpcap.tcp.attribution import SILENCE_NS, Elsewhere, Ending, attribute, opened
+from sshpcap.tcp.icmp import icmp_name
 from sshpcap.tcp.recorder import Recorder
 from tests.support.wireflow import SECOND, Flow, endpoint
 
@@ -175,13 +176,24 @@ def test_a_reset_with_a_foreign_ttl_is_the_network_s() -> None:
 def test_a_reset_after_which_its_sender_goes_on_is_the_network_s() -> None:
     flow = Flow()
     talk(flow)
-    flow.server.rst()
+    flow.server.rst(ttl=128)
     flow.wait(0.2)
     flow.server.sends(b"the real server")
     found = ending(flow)
     assert found[:3] == ("rst", "network", 7)
     assert found.confidence == "high"
     assert "frame 8" in said(found)
+
+
+def test_with_the_ttl_of_its_host_it_may_be_of_that_host_s_firewall() -> None:
+    flow = Flow()
+    talk(flow)
+    flow.server.rst()
+    flow.wait(0.2)
+    flow.server.sends(b"the real server")
+    found = ending(flow)
+    assert (found[:3], found.confidence) == (("rst", "unknown", 7), "medium")
+    assert "a firewall on that host" in said(found)
 
 
 def test_a_reset_just_before_data_of_the_same_host_is_reordering() -> None:
@@ -242,6 +254,26 @@ def test_a_refused_syn() -> None:
     assert found[:3] == ("rst", SERVER, 2)
     assert "acknowledges exactly that SYN" in said(found)
     assert not opened(record(flow))
+
+
+def test_a_refusal_whose_syn_is_not_in_the_capture() -> None:
+    """RFC 9293 §3.10.7.1: with ACK and the number 0 it answers a segment that had no ACK."""
+    flow = Flow()
+    flow.client.syn()
+    flow.drop()
+    flow.server.rst(seq=0, window=0)
+    found = ending(flow)
+    assert (found[:3], found.confidence) == (("rst", 0, 1), "medium"), "the direction of the first frame is 0"
+    assert "is not in the capture" in said(found)
+    assert not opened(record(flow))
+
+
+def test_a_reset_with_a_number_is_no_refusal() -> None:
+    flow = Flow()
+    flow.client.syn()
+    flow.drop()
+    flow.server.rst(seq=77, window=0)
+    assert opened(record(flow))
 
 
 def test_a_reset_that_does_not_fit_the_syn_says_so() -> None:
@@ -439,8 +471,8 @@ def test_on_a_router_a_fitting_ttl_does_not_tell_who_refused() -> None:
     flow.client.syn()
     flow.server.rst(seq=0, ack=flow.client.isn + 1, window=0)
     host = {flow.server.endpoint.address: {63, 64}}
-    found = attribute(record(flow), NAMES, flow.now, host)
+    found = attribute(record(flow), NAMES, flow.now, Elsewhere(host))
     assert (found.by, found.confidence) == (1, "medium")
     assert "on which this was captured" in said(found)
-    alone = attribute(record(flow), NAMES, flow.now, {flow.server.endpoint.address: {64}})
+    alone = attribute(record(flow), NAMES, flow.now, Elsewhere({flow.server.endpoint.address: {64}}))
     assert alone.confidence == "high"

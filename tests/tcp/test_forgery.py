@@ -56,6 +56,15 @@ def test_two_signs_are() -> None:
     assert (found.foreign, found.sure) == (True, True)
 
 
+def test_a_foreign_header_and_data_behind_it_are_sure() -> None:
+    flow = talk(Flow())
+    flow.server.rst(flags=RST, window=0, ip_id=0, ttl=128)
+    flow.wait(1)
+    flow.server.sends(b"the same again", ip_id=5004)
+    found = examined(flow)
+    assert (found.foreign, found.sure, found.by_host) == (True, True, False)
+
+
 def test_a_missing_timestamp_is_told_and_decides_nothing_alone() -> None:
     stamp = bytes.fromhex("0101080a0000000100000000")
     flow = Flow()
@@ -104,13 +113,15 @@ def test_a_guessed_number_alone_accuses_nobody() -> None:
     assert not found.foreign
 
 
-def test_data_behind_it() -> None:
+def test_a_host_whose_connection_goes_on_may_reject_with_its_own_firewall() -> None:
+    """Recorded as `rejected-with-a-reset`: sshd's socket never got the RST that its host sent the client."""
     flow = talk(Flow())
-    flow.server.rst(ip_id=5003)
-    flow.wait(0.2)
-    flow.server.sends(b"the real server goes on", ip_id=5004)
+    flow.server.rst(flags=RST, window=0, ip_id=0)
+    flow.wait(1)
+    flow.server.sends(b"the same again", ip_id=5004)
     found = examined(flow)
-    assert (found.foreign, found.sure) == (True, True)
+    assert "went on sending data" in found.against[0]
+    assert (found.foreign, found.sure, found.by_host) == (True, False, True)
 
 
 def test_without_effect() -> None:
