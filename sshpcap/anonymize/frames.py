@@ -19,10 +19,13 @@ from sshpcap.excerpt.streams import Streams
 from sshpcap.frames import Endpoint, Segment
 from sshpcap.model import Session
 from sshpcap.net.layers import Layer, layers
+from sshpcap.ssh import ssh1
 
 RAW_IP: Final = 101
 _SIMPLE: Final = frozenset((0, 1, 12, 14, 101, 108, 113, 228, 229, 276))
 _OUR_LISTS: Final = frozenset((20, 21, *range(30, 50)))
+_OF_SSH1: Final = frozenset((ssh1.PUBLIC_KEY, ssh1.SESSION_KEY))
+"""Numbers from end to end: what looks like a name in them is chance."""
 
 
 class _Texts:
@@ -119,7 +122,7 @@ def _replaced(stream: bytes, session: Session, who: str, names: Pseudonyms) -> b
     """The clear part of one direction with texts and keys under pseudonym; not an octet longer."""
     out = bytearray(stream)
     party = session.client if who == "client" else session.server
-    fixed = [m for m in session.messages if m.sender == who and m.number in _OUR_LISTS]
+    fixed = [m for m in session.messages if m.sender == who and (m.number in _OUR_LISTS or m.name in _OF_SSH1)]
     spoken = [m for m in session.messages if m.sender == who and m.kind == "identification"]
     fixed += [m for m in session.messages if m.sender == who and m.kind == "preamble"]
     at = 0

@@ -23,17 +23,14 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Session, Unanswered
+from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, duration, with_close
+from sshpcap.rules.login import ASKED, asked_regularly
 from sshpcap.rules.printed import NOT_RESPONDING_LOGGED, fill
 
 ID = "client-alive-timeout"
 TITLE = "The server closed a session whose client no longer answered"
 _MESSAGES = {"openssh_client": "client_loop: send disconnect: Broken pipe", **NOT_RESPONDING_LOGGED}
-
-_LEAST_NS = 900_000_000
-_JITTER = 1.15
-_ASKED = 2
 
 
 def check(session: Session) -> Iterator[Finding]:
@@ -43,8 +40,8 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if login is None or login.result in ("failed", "not_tried"):
         return
-    asked = _regular(session, close.time.ns)
-    if len(asked) < _ASKED:
+    asked = asked_regularly(session, "server", close.time.ns)
+    if len(asked) < ASKED:
         return
     interval = (close.time.ns - asked[0].time.ns) // len(asked)
     arrived = session.tcp.server.unacknowledged == 0
@@ -90,20 +87,6 @@ def check(session: Session) -> Iterator[Finding]:
             ),
         ),
     )
-
-
-def _regular(session: Session, closed_ns: int) -> list[Unanswered]:
-    """The server's last packets that stand at one distance from each other and from the close."""
-    sent = [one for one in session.unanswered if one.sender == "server" and not one.again]
-    found: list[Unanswered] = []
-    until, interval = closed_ns, 0
-    for one in reversed(sent):
-        distance = until - one.time.ns
-        if distance < _LEAST_NS or (interval and not interval / _JITTER <= distance <= interval * _JITTER):
-            break
-        found.insert(0, one)
-        until, interval = one.time.ns, interval or distance
-    return found
 
 
 RULE = Rule(ID, TITLE, "warning", check, messages=_MESSAGES, instead_of=("session-ended-by-server",))

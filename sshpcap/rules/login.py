@@ -4,12 +4,19 @@ All of it rests on `Session.authentication`, which is inference from sizes and t
 than that.
 """
 
-from sshpcap.model import Authentication, Evidence, Session
+from typing import Final
+
+from sshpcap.model import Authentication, Evidence, Session, Unanswered, Who
 from sshpcap.rules.base import duration, how_it_ended
 
 AT_ONCE_NS = 1_000_000_000
 """Sooner than a person reacts: a program's own decision."""
 _SHOWN = 6
+
+ASKED: Final = 2
+"""So many questions at one distance are no chance."""
+_LEAST_NS: Final = 900_000_000
+_JITTER: Final = 1.15
 
 
 def failed_login(session: Session) -> Authentication | None:
@@ -64,3 +71,18 @@ def exchanges(login: Authentication, *readings: str) -> tuple[Evidence, ...]:
 def methods(login: Authentication) -> str:
     """The list of methods that OpenSSH's client prints in brackets, as far as its length tells."""
     return login.offered_methods[0] if login.offered_methods else "publickey,password"
+
+
+def asked_regularly(session: Session, sender: Who, closed_ns: int) -> list[Unanswered]:
+    """The last packets of a side, all without an answer, that stand at one distance from each other and from the close:
+    questions whether the other side is still there (ClientAliveInterval, ServerAliveInterval)."""
+    sent = [one for one in session.unanswered if one.sender == sender and not one.again]
+    found: list[Unanswered] = []
+    until, interval = closed_ns, 0
+    for one in reversed(sent):
+        distance = until - one.time.ns
+        if distance < _LEAST_NS or (interval and not interval / _JITTER <= distance <= interval * _JITTER):
+            break
+        found.insert(0, one)
+        until, interval = one.time.ns, interval or distance
+    return found

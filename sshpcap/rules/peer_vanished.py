@@ -27,7 +27,7 @@ References
 
 from collections.abc import Iterator
 
-from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session
+from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session, Who
 from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
     Trouble,
@@ -76,7 +76,7 @@ def check(session: Session) -> Iterator[Finding]:
         party="unknown",
         title=TITLE,
         summary=(
-            f"{begun(session, repeated(found.repeat))}, and nothing at all came from the {other} since: no"
+            f"{begun(session, repeated(found.repeat))}, and {_nothing(found.repeat, other)}: no"
             f" acknowledgement, no RST.{idle}{seen_from(session, found.sender)} Whether the"
             f" {other} or the path failed is not in this capture."
         ),
@@ -85,6 +85,13 @@ def check(session: Session) -> Iterator[Finding]:
         causes=causes,
         remedies=(*(_MTU if causes[0].startswith("a path MTU") else ()), *_REMEDIES),
     )
+
+
+def _nothing(repeat: Repeat, other: Who) -> str:
+    """What was on its way when the first of them was sent is no answer to it."""
+    if repeat.heard is None:
+        return f"nothing at all came from the {other} since"
+    return f"nothing came from the {other} behind frame {repeat.heard}, which had been on its way"
 
 
 def _for_a_while(session: Session) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ How it is known
 
 When it may be wrong
     The wait is certain. What the other side did meanwhile is not in the capture, and when frames are missing the step
-    may have been made unseen.
+    may have been made unseen. Where segments of the connection had to be sent again, the step may have been lost on
+    the way to the capture point, as often as TCP repeated it: medium.
 
 What to do
     Acknowledged but unanswered: look at the other side's program (hung, stopped, out of memory, waiting for name
@@ -41,7 +42,7 @@ from sshpcap.rules.base import (
     with_close,
 )
 from sshpcap.rules.objections import not_supported, not_understood, not_understood_words
-from sshpcap.rules.path import handshake_open, trouble
+from sshpcap.rules.path import handshake_open, lossy, trouble
 from sshpcap.rules.printed import GREETING_TIMED_OUT, HANGS_LATER, fill, together
 
 ID = "stalled"
@@ -73,8 +74,11 @@ def check(session: Session) -> Iterator[Finding]:
         return
     if trouble(session) is not None or handshake_open(session) is not None:
         return  # told more precisely by a finding of its own
-    party = "network" if stuck else waiting.party
-    other = {"client": session.tcp.server, "server": session.tcp.client}.get(party)
+    other = {"client": session.tcp.server, "server": session.tcp.client}.get(waiting.party)
+    losses = _losses(session)
+    # What the waiting side had said may not have arrived: then nobody is known to have been silent.
+    unheard = losses and other is not None and bool(other.unacknowledged)
+    party = "network" if stuck else "unknown" if unheard else waiting.party
     unsupported = not_supported(session)
     causes = _causes(party, lost=stuck is not None or bool(_lost(session)), too_big=_too_big(session))
     yield Finding(
@@ -85,7 +89,7 @@ def check(session: Session) -> Iterator[Finding]:
             if lost_to_the_capture(session)
             or party == "unknown"
             or _unexplained(session, other)
-            or (not stuck and _held_back(session))
+            or (not stuck and (losses or _held_back(session)))
             else "high"
         ),
         party=party,
@@ -155,7 +159,7 @@ def _silence(session: Session, waiting_side: TcpSide | None) -> str:
     objected, words = not_understood(session), not_understood_words(session)
     if objected is not None and session.awaited is not None and objected[0].sender == session.awaited.party:
         return f"{_missing(session)}; {words} (frame {objected[0].frame})."
-    return f"{_missing(session)}.{_lost(session) or _arrived(waiting_side)}{_held_back(session)}"
+    return f"{_missing(session)}.{_lost(session) or _arrived(waiting_side, lost=_losses(session))}{_held_back(session)}"
 
 
 def _missing(session: Session) -> str:
@@ -167,7 +171,12 @@ def _missing(session: Session) -> str:
     return f"{waiting.what} of the {waiting.party} did not come".replace("its ", "the ", 1)
 
 
-def _arrived(waiting_side: TcpSide | None) -> str:
+def _losses(session: Session) -> bool:
+    """Segments had to be sent again: others may have been lost before they came by here."""
+    return lossy(session) or any(row.kind == "retransmission" for row in session.timeline)
+
+
+def _arrived(waiting_side: TcpSide | None, *, lost: bool) -> str:
     """Did what the waiting side had sent get through?"""
     if waiting_side is None or waiting_side.unacknowledged is None:
         return ""
@@ -176,11 +185,10 @@ def _arrived(waiting_side: TcpSide | None) -> str:
             " What the waiting side had sent was acknowledged, so it arrived; no answer came by here: none was sent, or"
             " it was lost on the way."
         )
-    if waiting_side.retransmissions >= _REPEATED:
+    if lost:
         return (
-            f" {octets(waiting_side.unacknowledged, 'the waiting side')} sent again"
-            f" {waiting_side.retransmissions} times and never acknowledged: they, or the acknowledgements, did not get"
-            " through."
+            f" {octets(waiting_side.unacknowledged, 'the waiting side')} not acknowledged, and segments of this"
+            " connection had to be sent again: they, or the acknowledgements, may not have got through."
         )
     return (
         f" {octets(waiting_side.unacknowledged, 'the waiting side')} not acknowledged, nor sent again, as TCP does"
@@ -205,7 +213,7 @@ def _unexplained(session: Session, waiting_side: TcpSide | None) -> bool:
     waited = session.awaited.waited.ns if session.awaited else 0
     if waiting_side is None or not waiting_side.unacknowledged or waited < WAITED_NS:
         return False
-    return waiting_side.retransmissions < _REPEATED
+    return not _losses(session)
 
 
 def _stuck(session: Session) -> str | None:

@@ -142,7 +142,34 @@ def _passed(recorder: Recorder, direction: int, start: int) -> tuple[int | None,
             low <= at and at + event.length <= high for low, high in arrived
         ):
             longest = max(longest, event.length)
+    if shown is None:
+        shown, behind = _acknowledged_again(recorder, direction, start)
+        longest = max(longest, behind)
     return shown, longest
+
+
+def _acknowledged_again(recorder: Recorder, direction: int, start: int) -> tuple[int | None, int]:
+    """The same without SACK: a duplicate acknowledgement (RFC 5681 §2) where only octets from behind `start` were sent
+    since the one before it. They arrived, out of order; and the longest of the segments that it may be about."""
+    before: Event | None = None
+    behind: list[int] = []
+    for event in recorder.events:
+        if event.direction == direction:
+            if event.length and not event.flags & (RST | SYN):
+                at = recorder.offset(direction, event.seq)
+                if at > start:
+                    behind.append(event.length)
+                elif at < start:
+                    before = None  # a copy of what had arrived is answered in the same way
+            continue
+        if not event.flags & ACK or event.flags & (RST | SYN):
+            continue
+        again = before is not None and (before.ack, before.window) == (event.ack, event.window)
+        if again and behind and not event.length and not event.flags & FIN:
+            return event.frame, max(behind)
+        before = event if recorder.offset(direction, event.ack) == start else None
+        behind = []
+    return None, 0
 
 
 def _heard(recorder: Recorder, direction: int, first: int) -> int | None:

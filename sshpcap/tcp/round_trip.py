@@ -14,6 +14,8 @@ from sshpcap.tcp.recorder import Recorder
 
 _EXAMINED: Final = 64
 """Segments of a side that are looked at: the smallest time of so many is near enough."""
+_SECONDS_NS: Final = 1_000_000_000
+_ALIKE: Final = 1.5
 
 
 def round_trip(recorder: Recorder) -> int | None:
@@ -41,11 +43,15 @@ def _of_opening(recorder: Recorder, asked: Event, answered: Event) -> int | None
 
 
 def _half(recorder: Recorder, direction: int) -> int | None:
-    """The shortest time from octets that were sent once to their acknowledgement: to the other side and back here."""
+    """The shortest time from octets that were sent once to their acknowledgement: to the other side and back here.
+
+    An acknowledgement that is lost makes one of them longer, never shorter. So seconds are believed only where another
+    one agrees.
+    """
     sent = [e for e in recorder.events if e.direction == direction and e.length and not e.flags & (SYN | RST | FIN)]
     again = {recorder.offset(direction, e.seq) for e in sent if e.notes & RETRANSMISSION}
     acks = [e for e in recorder.events if e.direction != direction and e.flags & (ACK | RST) == ACK]
-    shortest: int | None = None
+    took: list[int] = []
     for event in sent[:_EXAMINED]:
         start = recorder.offset(direction, event.seq)
         end = start + event.length
@@ -56,7 +62,9 @@ def _half(recorder: Recorder, direction: int) -> int | None:
             if ack is None or ack.frame < event.frame or recorder.offset(direction, ack.ack) < end:
                 continue
             if before is None or recorder.offset(direction, before.ack) < end:
-                took = ack.time - event.time
-                shortest = took if shortest is None else min(shortest, took)
+                took.append(ack.time - event.time)
             break
-    return shortest
+    took.sort()
+    if not took or (took[0] >= _SECONDS_NS and (len(took) == 1 or took[1] > _ALIKE * took[0])):
+        return None
+    return took[0]

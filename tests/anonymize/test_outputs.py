@@ -108,7 +108,7 @@ def _search(what: str, output: bytes, originals: set[bytes], binary: bool) -> li
     return [f"{what}: {one!r}" for one in found if re.search(rb"(?<![\d.])%s(?![\d])" % re.escape(one), output, re.I)]
 
 
-@pytest.mark.parametrize("path", sampled([*OURS, *OTHERS], ours=3), ids=_name)
+@pytest.mark.parametrize("path", sampled([*OURS, *OTHERS], every=12, ours=6), ids=_name)
 def test_no_original_value_is_in_any_output(path: Path) -> None:
     report = sshpcap.analyze(path)
     originals, ports, results = set(_originals(path, report)), _ports(report), _results()
@@ -155,7 +155,17 @@ def _conclusion(session: Session) -> tuple[object, ...]:
             tuple(finding.id for finding in session.findings))  # fmt: skip
 
 
-@pytest.mark.parametrize("path", sampled([*OURS, *OTHERS], ours=3), ids=_name)
+def test_numbers_that_look_like_a_name_by_chance_stay(tmp_path: Path) -> None:
+    """The session key of SSH-1 in this recording has ca 2e 48 6a, a name in Latin-1; its CRC would no longer fit."""
+    path = ROOT / "samples" / "ssh1-in-use" / "capture.pcap"
+    assert b"\xca.Hj" in path.read_bytes()
+    target = tmp_path / "slice.pcapng"
+    target.write_bytes(_slice(path, sshpcap.analyze(path), Results(USUAL)))
+    assert b"\xca.Hj" in target.read_bytes()
+    assert sshpcap.analyze(target).sessions[0].stage == "kex"
+
+
+@pytest.mark.parametrize("path", sampled([*OURS, *OTHERS], every=12, ours=6), ids=_name)
 def test_an_anonymous_slice_says_the_same(path: Path, tmp_path: Path) -> None:
     report = sshpcap.analyze(path)
     target = tmp_path / "slice.pcapng"

@@ -640,6 +640,22 @@ LOGINS = (
         login("client-alive-timeout", SERVER, FIN),
     ),
     Case(
+        "server-alive-timeout",
+        "A server that is stopped in a session",
+        "ssh asks every second whether the server is there (ServerAliveInterval=1, ServerAliveCountMax=3); the user's"
+        " command stops sshd's process of this very session (kill -STOP).",
+        lambda scene: scene.meet(
+            run.sshd(scene),
+            run.ssh_staying(
+                scene,
+                "echo working; sleep 2; kill -STOP $PPID; sleep 20",
+                "ServerAliveInterval=1",
+                "ServerAliveCountMax=3",
+            ),
+        ),
+        login("server-alive-timeout", CLIENT, FIN),
+    ),
+    Case(
         "session-killed",
         "A session whose process is ended",
         "The user runs a command that ends sshd's process of this very session (kill), as a shutdown does.",

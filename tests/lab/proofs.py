@@ -306,6 +306,10 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -v USER@HOST": LOOK,
         "sshd -T -C user=USER,addr={} | grep -i authenticationmethods": LOOK,
     },
+    "server_alive_timeout": {
+        "ServerAliveCountMax 10": "test_a_patient_client_waits_for_a_server_that_was_stopped",
+        "ps -o pid,stat,wchan,cmd -C sshd; dmesg | tail; uptime": "test_a_patient_client_waits_for_a_server_that_was_stopped",
+    },
     "server_closed_before_identification": {
         "cat /etc/hosts.deny /etc/hosts.allow; ls /etc/xinetd.d": LOOK,
         "journalctl -u ssh --since '-10 min'": LOOK,

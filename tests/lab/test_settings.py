@@ -6,6 +6,7 @@ tries again.
 
 import pytest
 
+from tests.lab import proofs
 from tests.lab.cases import PASSWORD
 from tests.lab.host import USER, Host
 from tests.lab.network import CLIENT, SERVER
@@ -45,6 +46,18 @@ def test_a_patient_server_waits_for_a_client_that_was_stopped(place: Site) -> No
     found = place.attempt(stopped).finding("client-alive-timeout")
     place.server.configure("ClientAliveInterval 1", take(found, "ClientAliveCountMax"))
     place.attempt(stopped).succeeded()
+
+
+def test_a_patient_client_waits_for_a_server_that_was_stopped(place: Site) -> None:
+    freezes = "sleep 1; (sleep 14; kill -CONT $PPID) & kill -STOP $PPID; sleep 15"
+    asks = f"ssh -o ServerAliveInterval=2 -o OPTION {USER}@{SERVER} '{freezes}'"
+    hurried = place.attempt(asks.replace("OPTION", "ServerAliveCountMax=3"))
+    assert f"Timeout, server {SERVER} not responding." in hurried.output
+    found = hurried.finding("server-alive-timeout")
+    assert " T" in place.server.shell(take(found, "ps"))
+    place.server.shell("sleep 8")  # its process goes on, and meets a client that has gone
+    patient = take(found, "ServerAliveCountMax").replace(" ", "=")
+    place.attempt(asks.replace("OPTION", patient)).succeeded()
 
 
 def test_a_shorter_login_grace_time_frees_the_places(place: Site) -> None:
@@ -139,6 +152,9 @@ def test_more_attempts_or_fewer_keys(place: Site) -> None:
     agent = "export SSH_AUTH_SOCK=/run/agent; "
     found = place.attempt(agent + LOGIN).finding("too-many-authentication-failures")
     only = take(found, "IdentitiesOnly", KEY="id_ed25519")
+    # The same line; no sample has the finding for an agent with too many unknown keys.
+    (line,) = (one.command for one in found.remedies if one.command and "IdentitiesOnly" in one.command)
+    proofs.taken("no-usable-public-key", line)
     place.attempt(f"{agent}{only} true").succeeded()
     place.server.configure(take(found, "MaxAuthTries"))
     place.attempt(agent + LOGIN).succeeded()

@@ -483,6 +483,40 @@ def test_a_client_that_no_longer_answers() -> None:
     assert "packets came 15.0 s apart" in finding.summary
 
 
+def _asks(login: Login, *pauses: float) -> Login:
+    """The client's packets after these pauses; the server acknowledges them and says nothing."""
+    for pause in pauses[:-1]:
+        login.flow.wait(pause)
+        login.says(login.flow.client, 32)
+    login.flow.wait(pauses[-1])
+    return login
+
+
+def test_a_server_that_no_longer_answers() -> None:
+    finding = session_of(_asks(_session(), 15, 15, 15, 15).ends()).findings[0]
+    assert (finding.id, finding.confidence, finding.party) == ("server-alive-timeout", "medium", "server")
+    assert "last 3 packets came 15.0 s apart" in finding.summary
+    assert finding.expected_messages["openssh_client"] == "Timeout, server 203.0.113.7 not responding."
+
+
+@pytest.mark.parametrize("pauses", [(15, 15, 4), (15, 6, 15), (15, 15), (0.2, 0.2, 0.2)], ids=str)
+def test_a_user_who_leaves_is_no_lack_of_answers(pauses: tuple[float, ...]) -> None:
+    session = session_of(_asks(_session(), *pauses).ends())
+    assert "server-alive-timeout" not in [one.id for one in session.findings]
+
+
+def test_a_client_without_such_questions_left_for_another_reason() -> None:
+    flow = Flow()
+    flow.opens()
+    login = Login.__new__(Login)
+    login.cipher = CHACHA
+    login.flow = _other_client(flow)
+    login.begins()
+    login.asks(40, SUCCESS)
+    login.asks(100, 300)
+    assert _found(_asks(login, 15, 15, 15).ends()) == []
+
+
 @pytest.mark.parametrize("pauses", [(15, 3, 40, 15), (15, 15, 15, 0.1), (0.2, 0.2, 0.2, 0.2)], ids=str)
 def test_output_of_a_program_is_no_question_whether_the_client_is_there(pauses: tuple[float, ...]) -> None:
     login = _session()

@@ -84,6 +84,7 @@ NEAR: Final[dict[str, tuple[str, str]]] = {
     "login-aborted-by-user": ("login-grace-time-at-prompt", "closed at the password prompt, but by the server"),
     "session-ended-at-once": ("force-command-false", "the session ends at once, but it was used"),
     "client-alive-timeout": ("receiver-stuck", "the client's program is stopped, but comes back"),
+    "server-alive-timeout": ("firewall-drops-session", "the client asks in vain, but nothing is acknowledged"),
     "session-ended-by-server": ("kex-mlkem1024nistp384-asyncssh", "the server closes first, but was asked to"),
     "slow-authentication": ("slow-answer-of-the-user", "seconds until the login, but the client took them"),
     "half-closed": ("client-connect-and-close", "the client closes first and the server speaks, but it said nothing"),

@@ -87,6 +87,54 @@ def test_large_segments_are_lost_and_small_ones_are_not() -> None:
     assert "stalled" not in [one.id for one in session.findings]
 
 
+def test_a_duplicate_acknowledgement_is_a_sign_that_small_ones_pass() -> None:
+    """Without SACK, or where its blocks were cut off: RFC 5681 §2."""
+    flow = greeted()
+    flow.server.acks()
+    octets, start = long_proposal(), flow.client.next - 1
+    flow.client.sends(octets[:1200])
+    flow.client.sends(octets[1200:])
+    flow.server.acks(ack=flow.client.isn + start + 1)
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(octets[:1200], at=start)
+    found = the(session_of(flow), "path-mtu-black-hole")
+    assert (found.confidence, found.party) == ("high", "network")
+
+
+@pytest.mark.parametrize("kind", ["window", "old copy", "data", "nothing behind"])
+def test_an_acknowledgement_that_comes_for_another_reason_is_no_such_sign(kind: str) -> None:
+    flow = greeted()
+    flow.server.acks()
+    octets, start = long_proposal(), flow.client.next - 1
+    flow.client.sends(octets[:1200])
+    if kind != "nothing behind":
+        flow.client.sends(octets[1200:])
+    if kind == "old copy":
+        flow.client.sends(identification("OpenSSH_9.2p1"), at=0)
+    acked = flow.client.isn + start + 1
+    if kind == "data":
+        flow.server.sends(packet(server_kexinit()), ack=acked)
+    else:
+        flow.server.acks(ack=acked, **({"window": 300} if kind == "window" else {}))
+    for pause in BACK_OFF:
+        flow.wait(pause)
+        flow.client.sends(octets[:1200], at=start)
+    assert "high" not in [one.confidence for one in session_of(flow).findings if one.id == "path-mtu-black-hole"]
+
+
+def test_what_was_on_its_way_is_no_answer() -> None:
+    flow = greeted()
+    octets = packet(kexinit())[:100]
+    known = flow.client.isn + flow.client.next
+    flow.client.sends(octets)
+    flow.server.sends(packet(server_kexinit()), ack=known)
+    again(flow, flow.client, octets)
+    found = the(session_of(flow), "peer-vanished")
+    assert "nothing at all" not in found.summary
+    assert "which had been on its way" in found.summary
+
+
 def test_without_a_sign_that_small_ones_pass_it_is_not_said() -> None:
     assert findings_of(large_then_small(greeted(), sacked=False)) == ["peer-vanished"]
 

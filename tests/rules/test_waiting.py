@@ -7,7 +7,7 @@ from sshpcap.analyzer import Analyzer
 from sshpcap.model import Finding, Session
 from tests.support.logins import CHACHA, Login, sealed
 from tests.support.sessions import closed, findings_of, greeted, proposed, session_of
-from tests.support.sshbytes import disconnect, ecdh_init, identification, kexinit, packet
+from tests.support.sshbytes import disconnect, ecdh_init, identification, kexinit, packet, server_kexinit
 from tests.support.wireflow import Flow, block_of, encode
 
 SHUTDOWN = packet(disconnect(11, "Shutdown"))
@@ -57,6 +57,53 @@ def test_a_client_that_waited_for_the_proposal_gives_up_with_a_disconnect() -> N
     assert '"Shutdown"' in session.verdict.summary
     assert session.awaited is not None
     assert (session.awaited.party, session.awaited.what) == ("server", "SSH_MSG_KEXINIT")
+
+
+def test_a_server_that_hangs_in_the_key_exchange_is_named() -> None:
+    flow = in_exchange()
+    flow.wait(20)
+    found = the(session_of(closed(flow)), "stalled")
+    assert (found.confidence, found.party) == ("high", "server")
+
+
+def lossy_before() -> Flow:
+    """The client's identification string had to be sent twice."""
+    flow = Flow()
+    flow.opens()
+    line = identification("OpenSSH_9.2p1")
+    flow.client.sends(line)
+    flow.wait(0.2)
+    flow.client.sends(line, at=0)
+    flow.server.acks()
+    flow.server.sends(identification("OpenSSH_9.2p1") + packet(server_kexinit()))
+    flow.client.sends(packet(kexinit()))
+    flow.server.acks()
+    return flow
+
+
+def test_under_loss_a_step_that_did_not_come_may_have_been_lost() -> None:
+    flow = lossy_before()
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.server.acks()
+    flow.wait(20)
+    found = the(session_of(closed(flow)), "stalled")
+    assert (found.confidence, found.party) == ("medium", "server")
+    assert "lost on the way" in found.summary
+
+
+def test_under_loss_nobody_is_silent_who_may_not_have_been_asked() -> None:
+    """Recorded with a path that loses six of ten: the client's last message is not acknowledged, and not repeated yet,
+    as the timer stands at half a minute."""
+    flow = lossy_before()
+    known = flow.client.isn + flow.client.next
+    flow.client.sends(packet(ecdh_init(bytes(32))))
+    flow.wait(20)
+    flow.client.fin()
+    flow.server.fin(ack=known)
+    found = the(session_of(flow), "stalled")
+    assert (found.confidence, found.party) == ("medium", "unknown")
+    assert "may not have got through" in found.summary
+    assert "times" not in found.summary
 
 
 @pytest.mark.parametrize("by", ["client", "server"])
