@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, how_it_ended, with_close
-from sshpcap.rules.path import Trouble, begun, lossy, other_of, repeated, seen_from, sent_evidence, trouble
+from sshpcap.rules.path import SMALL, Trouble, begun, lossy, other_of, repeated, seen_from, sent_evidence, trouble
 from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, SESSION_LOST, fill, together
 
 ID = "dropped-midflow"
@@ -75,37 +75,64 @@ def check(session: Session) -> Iterator[Finding]:
             Evidence(frame=found.proof, what=f"the {other} is still there") if found.proof else None,
         ),
         expected_messages=fill(_MESSAGES, session),
-        causes=(
-            *((_LOSS,) if lossy(session, found.repeat) else ()),
-            f"a firewall between the {sender} and the {other} drops from here on: a rule was loaded, or its state was"
-            " lost (failover, table full, restart)",
-            "the two directions take different ways, and a stateful firewall sees only one of them",
-            "a ban on the address (fail2ban, sshguard) that drops",
-            f"the firewall of the {other} itself",
-        ),
-        remedies=(
-            Remedy(
-                side="network",
-                action="look for what changed in the firewalls at this second; for the state of this connection",
-                command=f"conntrack -L -p tcp --dport {session.server.port}; nft list ruleset",
-            ),
-            Remedy(
-                side="network",
-                action="compare the ways in both directions: from both ends",
-                command=f"traceroute -T -p {session.server.port} HOST",
-            ),
-            Remedy(side="server", action="is this client banned?", command="fail2ban-client status sshd"),
-            Remedy(side="capture", action=f"capture at the {other}: it shows how far the segments come"),
-        ),
+        causes=tuple(_causes(session, found)),
+        remedies=tuple(_remedies(session, found)),
     )
 
 
 _LOSS = "heavy loss in both directions: other segments had to be sent again and again, too, and got through at last"
 
+_SMALLER = (
+    "the path carries less than before (another route, a tunnel, a VPN that came up): what is repeated is large, and"
+    " small segments might still get through"
+)
+
+
+def _causes(session: Session, found: Trouble) -> Iterator[str]:
+    if found.repeat is not None and lossy(session, found.repeat):
+        yield _LOSS
+    yield (
+        f"a firewall between the {found.sender} and the {other_of(found.sender)} drops from here on: a rule was loaded,"
+        " or its state was lost (failover, table full, restart)"
+    )
+    if _large(found):
+        yield _SMALLER
+    yield "the two directions take different ways, and a stateful firewall sees only one of them"
+    yield "a ban on the address (fail2ban, sshguard) that drops"
+    yield f"the firewall of the {other_of(found.sender)} itself"
+
+
+def _remedies(session: Session, found: Trouble) -> Iterator[Remedy]:
+    port = session.server.port
+    yield Remedy(
+        side="network",
+        action="look for what changed in the firewalls at this second; for the state of this connection",
+        command=f"conntrack -L -p tcp --dport {port}; nft list ruleset",
+    )
+    if _large(found):
+        yield Remedy(
+            side="network",
+            action="see which sizes get through",
+            command="ping -M do -s 1472 HOST; tracepath HOST",
+        )
+    yield Remedy(
+        side="network",
+        action="compare the ways in both directions: from both ends",
+        command=f"traceroute -T -p {port} HOST",
+    )
+    yield Remedy(side="server", action="is this client banned?", command="fail2ban-client status sshd")
+    yield Remedy(side="capture", action=f"capture at the {other_of(found.sender)}: it shows how far the segments come")
+
+
+def _large(found: Trouble) -> bool:
+    """All that is known to be lost is large, as a transfer's segments are."""
+    return found.repeat is not None and found.repeat.sender == found.sender and found.repeat.length > SMALL
+
 
 def _dead(found: Trouble) -> str:
     since = found.repeat.frames[0] if found.repeat else 0
-    return f"from frame {since} on nothing of the {found.sender} gets through to the {other_of(found.sender)}"
+    known = "gets" if found.confidence == "high" else "is known to get"
+    return f"from frame {since} on nothing of the {found.sender} {known} through to the {other_of(found.sender)}"
 
 
 RULE = Rule(ID, TITLE, "error", check, messages=_MESSAGES)

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
 from sshpcap.rules.base import Rule, octets, with_close
+from sshpcap.rules.path import SMALL, side_of, trouble
 
 ID = "incomplete-capture"
 TITLE = "The capture does not show enough"
@@ -85,10 +86,24 @@ def _reasons(session: Session) -> Iterator[str]:
         )
     elif cover.gaps:
         yield f"{octets(cover.gaps, 'the handshake')} sent but not captured"
+    if session.close.how in ("capture_end", "silence") and trouble(session) is None:
+        yield from _holes(session)
     if cover.truncated_by_snaplen:
         yield "Frames were cut short when they were captured (snaplen), so that octets of the handshake are missing"
     if cover.limit_hit:
         yield "A limit of this program was reached for this connection"
+
+
+def _holes(session: Session) -> Iterator[str]:
+    """What a path MTU black hole looks like at the receiver, where nothing more comes and the capture ends with it."""
+    for missing in session.tcp.missing:
+        size = missing.bytes[1] - missing.bytes[0] + 1
+        if size > SMALL and size > side_of(session, missing.sender).largest:
+            yield (
+                f"{size:,} octets of the {missing.sender} never came by and were not acknowledged, although later,"
+                f" smaller segments did (frame {missing.shown_by}): if the connection hung from there on, the path may"
+                " swallow large packets (see path-mtu-black-hole)"
+            )
 
 
 RULE = Rule(ID, TITLE, "warning", check)

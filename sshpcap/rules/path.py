@@ -18,7 +18,7 @@ _SURELY: Final = 5
 _AFTER: Final = 2
 _SPAN_NS: Final = 1_000_000_000
 """Two or three retransmission timeouts: a burst of loss is over by then."""
-_SMALL: Final = 512
+SMALL: Final = 512
 """Octets that every path carries in one packet (RFC 791 §3.1: 576 with the headers)."""
 _WAITED_NS: Final = 3_000_000_000
 
@@ -113,7 +113,7 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
             sure = "medium" if sure == "high" else "low"
         return Trouble("identification", sure, sender, repeat, proof=repeat.passed)
     too_big = next((e for e in session.tcp.icmp if e.about == sender and _says_too_big(e)), None)
-    if repeat.length > _SMALL and repeat.passed_length < repeat.length and (repeat.passed is not None or too_big):
+    if repeat.length > SMALL and repeat.passed_length < repeat.length and (repeat.passed is not None or too_big):
         by_size: Confidence = "medium" if lossy(session, repeat) and too_big is None else "high"
         return Trouble("too-big", by_size, sender, repeat, icmp=too_big, proof=repeat.passed)
     unheard = next((r for r in session.tcp.repeats if r.sender != sender and r.after >= _AFTER), None)
@@ -122,11 +122,11 @@ def _unacknowledged(session: Session, repeat: Repeat) -> Trouble | None:
     early = repeat.frames[min(2, len(repeat.frames) - 1)]
     if repeat.heard is None or repeat.heard < early:
         # A large segment may be all that is lost: who has everything else has nothing to say.
-        large = repeat.length > _SMALL and repeat.passed_length < repeat.length
+        large = repeat.length > SMALL and repeat.passed_length < repeat.length
         # Of frames that were cut short, ICMP errors are not read.
         unsure = large or session.coverage.truncated_by_snaplen
         return Trouble("silent", "medium" if unsure else "high", sender, repeat)
-    large = repeat.length > _SMALL and repeat.passed_length < repeat.length
+    large = repeat.length > SMALL and repeat.passed_length < repeat.length
     if large and _alone(session, repeat) and not _small_one_lost(session, repeat):
         return Trouble("too-big", "medium", sender, repeat)
     return Trouble("one-way", "medium", sender, repeat, proof=repeat.heard)
@@ -148,7 +148,7 @@ def _unless_lossy(session: Session, repeat: Repeat) -> Confidence:
 
 def found_smaller(late: Repeat) -> bool:
     """Octets that got through when they were sent in smaller segments: the path carries less."""
-    return late.length > _SMALL and late.passed is not None and max(late.passed_length, late.last_length) < late.length
+    return late.length > SMALL and late.passed is not None and max(late.passed_length, late.last_length) < late.length
 
 
 def _alone(session: Session, repeat: Repeat) -> bool:
@@ -165,7 +165,7 @@ def _small_one_lost(session: Session, repeat: Repeat) -> bool:
     return any(
         message.acknowledged is False
         and repeat.bytes[0] <= message.bytes[0]
-        and message.bytes[1] - message.bytes[0] < _SMALL
+        and message.bytes[1] - message.bytes[0] < SMALL
         and not any(other is not message and set(other.frames) & set(message.frames) for other in mine)
         for message in mine
     )
@@ -199,7 +199,7 @@ def _unseen(session: Session) -> Trouble | None:
         if waiting.what == "its identification string" and missing.bytes[0] == 1 and short_too:
             weak: Confidence = "low" if lossy(session) else "medium"
             return Trouble("identification", weak, missing.sender, missing=missing, proof=missing.shown_by)
-        if size > _SMALL and side.largest < size:
+        if size > SMALL and side.largest < size:
             about_other = next((e for e in session.tcp.icmp if _says_too_big(e)), None)
             return Trouble(
                 "too-big", "medium", missing.sender, missing=missing, icmp=about_other, proof=missing.shown_by

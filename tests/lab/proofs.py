@@ -129,6 +129,7 @@ PROOFS: Final[dict[str, dict[str, str]]] = {
         "ssh -vvv HOST": LOOK,
     },
     "dropped_midflow": {
+        "ping -M do -s 1472 HOST; tracepath HOST": "test_a_path_that_loses_large_packets",
         "conntrack -L -p tcp --dport {}; nft list ruleset": LOOK,
         "fail2ban-client status sshd": LOOK,
         "traceroute -T -p {} HOST": LOOK,

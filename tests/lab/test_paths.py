@@ -34,7 +34,9 @@ def test_a_path_that_loses_large_packets(place: Site) -> None:
     hangs = f"ssh -o ServerAliveInterval=3 -o ServerAliveCountMax=2 {USER}@{SERVER} true"
     found = place.attempt(hangs).finding("path-mtu-black-hole")
     (line,) = (one.command for one in found.remedies if one.command and one.command.startswith("ping"))
-    proofs.taken("peer-vanished", line)  # the same line; no sample has this finding for an upload that hangs
+    # The same line; no sample has these findings for a transfer that hangs.
+    proofs.taken("peer-vanished", line)
+    proofs.taken("dropped-midflow", line)
     # For ever, and thirty hops long: both are ended.
     asked = (
         take(found, "ping").replace("ping ", "ping -c 1 -W 1 ").replace("tracepath", "timeout 20 stdbuf -oL tracepath")

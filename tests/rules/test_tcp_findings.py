@@ -152,6 +152,30 @@ def test_a_small_segment_that_is_lost_is_no_matter_of_size() -> None:
     assert "path-mtu-black-hole" not in findings_of(flow)
 
 
+def test_at_the_receiver_the_capture_ends_with_the_hole() -> None:
+    """Recorded at a server: the large segment and its copies are lost on the way, and the client sends nothing else."""
+    flow = greeted()
+    known = flow.client.isn + flow.client.next
+    octets = long_proposal()
+    flow.client.skips(1448)
+    flow.client.sends(octets[1448:1560])
+    flow.server.sends(packet(server_kexinit()), ack=known)
+    flow.client.acks()
+    (found,) = session_of(flow).findings
+    assert (found.id, found.severity) == ("incomplete-capture", "warning")
+    assert "1,448 octets of the client never came by" in found.summary
+    assert "if the connection hung" in found.summary
+
+
+def test_a_hole_of_a_small_segment_hints_at_nothing() -> None:
+    flow = greeted()
+    known = flow.client.isn + flow.client.next
+    flow.client.skips(200)
+    flow.client.sends(long_proposal()[200:500])
+    flow.server.acks(ack=known)
+    assert "never came by" not in the(session_of(flow), "incomplete-capture").summary
+
+
 def test_a_path_that_recovers_is_told_as_information() -> None:
     flow = large_then_small(greeted())
     start = flow.client.next - 1 - len(long_proposal())
@@ -762,6 +786,23 @@ def test_with_a_small_one_lost_beside_it_the_direction_is_dead() -> None:
     # Captured at the client: whether its segments reach the server is not known.
     assert "while the way back works" not in found.summary
     assert "Whether what the client sends reaches the server is not in this capture." in found.summary
+
+
+def test_a_transfer_that_stops_may_be_one_of_the_mtu() -> None:
+    """Recorded at a server: full segments had got through before, and the router then drops them."""
+    flow = encrypted()
+    flow.server.sends(bytes(1448))
+    flow.client.acks()
+    known = flow.server.isn + flow.server.next
+    flow.wait(3)
+    flow.server.sends(bytes(1448))
+    again(flow, flow.server, bytes(1448))
+    flow.client.fin(ack=known)
+    found = the(session_of(flow), "dropped-midflow")
+    assert found.confidence == "medium"
+    assert "nothing of the server is known to get through" in found.summary
+    assert any("carries less than before" in cause for cause in found.causes)
+    assert any((remedy.command or "").startswith("ping -M do") for remedy in found.remedies)
 
 
 def test_near_the_side_that_repeats_the_way_back_is_seen_to_work() -> None:
