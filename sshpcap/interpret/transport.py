@@ -105,10 +105,10 @@ def _unseen(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int,
 def _missing(recorder: Recorder, dialogue: Dialogue) -> tuple[Missing, ...]:
     found = []
     for direction, voice in enumerate(dialogue.voices):
-        for start, end in _unseen(recorder, direction, voice):
+        for start, end in (*_unseen(recorder, direction, voice), *_unseen_later(recorder, direction, voice)):
             shown_by = next(
                 (
-                    event.frame
+                    event
                     for event in recorder.events
                     if event.direction == direction
                     and not event.flags & RST
@@ -117,8 +117,31 @@ def _missing(recorder: Recorder, dialogue: Dialogue) -> tuple[Missing, ...]:
                 None,
             )
             if shown_by is not None:
-                found.append(Missing(sender=_who(dialogue, direction), bytes=(start + 1, end), shown_by=shown_by))
+                others = (e.time for e in recorder.events if e.direction != direction and not e.flags & RST)
+                waited = max(0, max(others, default=0) - shown_by.time)
+                found.append(
+                    Missing(
+                        sender=_who(dialogue, direction),
+                        bytes=(start + 1, end),
+                        shown_by=shown_by.frame,
+                        waited=Duration(waited),
+                    )
+                )
     return tuple(found[: limits.SHOWN_RESETS])
+
+
+def _unseen_later(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, int]]:
+    """The same of what is encrypted: one hole, at which the other side's acknowledgements stopped for good."""
+    side, other = recorder.directions[direction], recorder.directions[1 - direction]
+    if voice.state is not State.ENCRYPTED or not other.frames or side.acked is None or side.stream.limit_hit:
+        return []
+    if recorder.quiet:
+        return []  # what was only counted has no holes
+    start = side.acked
+    hole = next((end for begin, end in voice.assembled.gaps() if begin == start and end > voice.cut_to), None)
+    if hole is None and start == side.data_end and side.sent - side.data_end > 1:
+        hole = side.sent - (side.fin is not None)
+    return [] if hole is None or hole <= start else [(start, hole)]
 
 
 def _holes(recorder: Recorder, direction: int, voice: Voice) -> list[tuple[int, int]]:

@@ -49,13 +49,16 @@ class Repeat(Value, frozen=True):
 
 
 class Missing(Value, frozen=True):
-    """Octets of the handshake that never came by, and were not acknowledged, although later ones came."""
+    """Octets that never came by, and were not acknowledged, although a later frame of their side shows that they were
+    sent. Of what is encrypted, the first ones at which the acknowledgements stopped."""
 
     sender: Who
     bytes: tuple[int, int]
     """First and last relative sequence number."""
     shown_by: int
     """The first frame of that side that has, or stands behind, later octets."""
+    waited: Duration
+    """From then to the other side's last frame, which still did not acknowledge them; 0 if none came."""
 
 
 class Reset(Value, frozen=True):

@@ -22,6 +22,9 @@ SMALL: Final = 512
 """Octets that every path carries in one packet (RFC 791 §3.1: 576 with the headers)."""
 _WAITED_NS: Final = 3_000_000_000
 
+_BURST: Final = 4
+"""Segments in a row; of an ordinary burst of loss some get through."""
+
 IDLE_MARKS: Final = (
     (60, "60 s, a default of many load balancers and proxies"),
     (120, "2 min, of some firewalls and carrier NAT"),
@@ -186,6 +189,8 @@ def _acknowledged(session: Session, repeat: Repeat) -> Trouble | None:
 
 def _unseen(session: Session) -> Trouble | None:
     """The same seen from the other end: octets that never came by, although later ones did."""
+    if session.outcome == "encrypted":
+        return _unseen_later(session)
     waiting = session.awaited
     if waiting is None or waiting.waited.ns < _WAITED_NS or waiting.party == "unknown":
         return None
@@ -204,6 +209,18 @@ def _unseen(session: Session) -> Trouble | None:
             return Trouble(
                 "too-big", "medium", missing.sender, missing=missing, icmp=about_other, proof=missing.shown_by
             )
+    return None
+
+
+def _unseen_later(session: Session) -> Trouble | None:
+    """The same of a connection in use: what is missing is a burst, or was waited for as long as TCP repeats often."""
+    for missing in session.tcp.missing:
+        side = side_of(session, missing.sender)
+        size = missing.bytes[1] - missing.bytes[0] + 1
+        near = session.tcp.vantage.place == other_of(missing.sender) and size > _BURST * max(side.largest, SMALL)
+        if size > max(side.largest, SMALL) and (near or missing.waited.ns >= _WAITED_NS):
+            sure: Confidence = "low" if lossy(session) else "medium"
+            return Trouble("too-big", sure, missing.sender, missing=missing, proof=missing.shown_by)
     return None
 
 

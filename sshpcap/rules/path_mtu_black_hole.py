@@ -9,7 +9,8 @@ What it means
 How it is known
     Near the sender: the same large segment many times, and acknowledgements (or SACK blocks) for smaller ones behind
     it. Near the receiver: a hole of more than 512 octets, smaller segments from behind it, and no acknowledgement of
-    it.
+    it. Of a connection in use, too, if it is a burst of segments near its receiver, or was waited for for 3 seconds:
+    even an empty segment tells by its sequence number what was sent before it.
 
 When it may be wrong
     With SACK blocks for what is behind, or an ICMP error that names the MTU, it is high. From the receiver's side the
@@ -33,6 +34,7 @@ from collections.abc import Iterator
 from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session
 from sshpcap.rules.base import Rule, duration, with_close
 from sshpcap.rules.path import (
+    SMALL,
     Trouble,
     begun,
     capital,
@@ -43,6 +45,7 @@ from sshpcap.rules.path import (
     repeated,
     seen_from,
     sent_evidence,
+    side_of,
     trouble,
 )
 from sshpcap.rules.printed import GRACE_LOGGED, HANGS_LATER, fill
@@ -111,7 +114,7 @@ def _finding(session: Session, found: Trouble) -> Finding:
             " came by here and were never acknowledged"
         )
         small = f", although later, smaller segments of it came (frame {found.proof})"
-        evidence = ()
+        evidence, told = (), told + _how_long(session, found)
         where = ""
     proof = Evidence(frame=found.proof, what="smaller segments get through") if found.proof else None
     waited = session.awaited
@@ -135,6 +138,20 @@ def _finding(session: Session, found: Trouble) -> Finding:
         expected_messages=fill(_MESSAGES, session),
         causes=(*_CAUSES, *((_LOSS,) if lossy(session, found.repeat) else ())),
         remedies=_REMEDIES,
+    )
+
+
+def _how_long(session: Session, found: Trouble) -> str:
+    """What speaks for and against the size, of a connection that was in use."""
+    if found.missing is None or session.outcome != "encrypted":
+        return ""
+    largest, waited = side_of(session, found.sender).largest, found.missing.waited.ns
+    still = f" {duration(waited)} later the {other_of(found.sender)} still asked for them." if waited else ""
+    if largest <= SMALL:
+        return still
+    return (
+        f"{still} Segments of up to {largest:,} octets had come before: if they are too large now, the path has changed"
+        " (another route, a tunnel, a VPN that came up)."
     )
 
 

@@ -196,7 +196,7 @@ def _checksums(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-@pytest.mark.parametrize("path", BY_TSHARK, ids=_name)
+@pytest.mark.parametrize("path", sampled(BY_TSHARK, ours=6), ids=_name)
 def test_checksums_that_were_right_are_right(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "slice.pcapng"
     target.write_bytes(_slice(path, sshpcap.analyze(path), _results()))

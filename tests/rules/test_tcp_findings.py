@@ -26,9 +26,9 @@ HOST_KEY = string("ssh-ed25519") + string(bytes(32))
 SIGNATURE = string("ssh-ed25519") + string(bytes(64))
 
 
-def encrypted() -> Flow:
+def encrypted(flow: Flow | None = None) -> Flow:
     """A connection with some encrypted data in both directions, all of them acknowledged."""
-    flow = proposed()
+    flow = proposed(flow)
     flow.client.sends(packet(ecdh_init(bytes(32))))
     flow.server.sends(packet(ecdh_reply(HOST_KEY, bytes(32), SIGNATURE)) + packet(newkeys()))
     flow.client.sends(packet(newkeys()) + bytes(range(64)))
@@ -803,6 +803,76 @@ def test_a_transfer_that_stops_may_be_one_of_the_mtu() -> None:
     assert "nothing of the server is known to get through" in found.summary
     assert any("carries less than before" in cause for cause in found.causes)
     assert any((remedy.command or "").startswith("ping -M do") for remedy in found.remedies)
+
+
+def hung_download(octets: int, *, seconds: float = 0, flow: Flow | None = None) -> Flow:
+    """At the client: what the server sent did not come, its acknowledgements do, and tell by their numbers of it."""
+    flow = flow or encrypted()
+    known = flow.server.isn + flow.server.next
+    flow.server.skips(octets)
+    flow.wait(10)
+    flow.client.sends(bytes(60), ack=known)
+    flow.server.acks()
+    if seconds:
+        flow.wait(seconds)
+        flow.client.sends(bytes(36), ack=known)
+        flow.server.acks()
+    flow.client.fin(ack=known)
+    flow.server.acks()
+    return flow
+
+
+def test_a_download_that_hangs_seen_at_the_client() -> None:
+    """Recorded with real ssh behind a router that drops what is larger than 1400 octets from then on."""
+    session = session_of(hung_download(31_852))
+    found = the(session, "path-mtu-black-hole")
+    assert (found.severity, found.confidence, found.party) == ("error", "medium", "network")
+    assert "Then 31,852 octets of the server" in found.summary
+    (missing,) = session.tcp.missing
+    assert missing.bytes[1] - missing.bytes[0] + 1 == 31_852
+    assert f"(frame {missing.shown_by})" in found.summary
+
+
+def test_a_listing_that_hangs_while_keys_are_typed() -> None:
+    """One segment is enough, where TCP had the time to repeat it many times."""
+    found = the(session_of(hung_download(1448, seconds=8)), "path-mtu-black-hole")
+    assert found.confidence == "medium"
+    assert "8.0 s later the client still asked for them." in found.summary
+
+
+def test_large_segments_had_come_before() -> None:
+    flow = encrypted()
+    flow.server.sends(bytes(1448))
+    flow.client.acks()
+    found = the(session_of(hung_download(31_852, flow=flow)), "path-mtu-black-hole")
+    assert "Segments of up to 1,448 octets had come before" in found.summary
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        hung_download(1448),
+        hung_download(300, seconds=8),
+        hung_download(1, seconds=8),
+        # In the middle of the path a burst that has no copy yet says nothing of sizes.
+        hung_download(31_852, flow=encrypted(Flow(ttl=(60, 60)))),
+    ],
+    ids=["on its way", "small", "a FIN", "far from the receiver"],
+)
+def test_what_is_missing_at_the_end_may_have_other_reasons(flow: Flow) -> None:
+    assert "path-mtu-black-hole" not in findings_of(flow)
+
+
+def test_octets_that_the_capture_lost_were_acknowledged() -> None:
+    flow = encrypted()
+    flow.server.skips(31_852)
+    flow.wait(10)
+    flow.client.sends(bytes(60))
+    flow.server.acks()
+    flow.client.fin()
+    session = session_of(flow)
+    assert session.tcp.missing == ()
+    assert "path-mtu-black-hole" not in [one.id for one in session.findings]
 
 
 def test_near_the_side_that_repeats_the_way_back_is_seen_to_work() -> None:
