@@ -89,10 +89,15 @@ class Captures:
 
     Raises CaptureError when one of the files cannot be read at all. Frame numbers in the notices of a capture count
     the frames of its own file; in the blocks they run through all of them.
+
+    `apart`: not in the order of time, but one file after the other, numbered on, as `mergecap -a` does it.
     """
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], *, apart: bool = False) -> None:
         files, self.notices = expand(paths)
+        self.files = tuple(files)
+        """What is read, directories resolved."""
+        self._apart = apart
         self.size = sum(os.path.getsize(path) for path in files if os.path.isfile(path))
         """Octets of all files, as far as they are known beforehand: for a progress bar."""
         self._open: list[Source] = []
@@ -102,9 +107,9 @@ class Captures:
         self._waiting: list[_Waiting] = []
         self._alone = len(files) == 1
         try:
-            if self._alone:
+            if self._alone and not apart:
                 self._opened(Source(files[0]))
-            else:
+            elif not apart:
                 self._look_at(files)
         except BaseException:
             self.close()
@@ -115,12 +120,30 @@ class Captures:
 
         One capture alone comes as it is, with blocks without frames while a pipe pauses (`Source.blocks`).
         """
+        if self._apart:
+            for _, blocks in self.places():
+                yield from blocks
+            return
         if not self._alone:
             yield from self._merged()
             return
         for source in list(self._open):
             yield from source.blocks()
             self._close(source)
+
+    def places(self) -> Iterator[tuple[Source, Iterator[FrameBlock]]]:
+        """Of captures that are read apart: every file, and its blocks, which are to be taken before the next file."""
+        before = 0
+        for path in self.files:
+            source = self._opened(Source(path))
+            yield source, self._numbered(source, before)
+            before += source.describe().frames
+            self._close(source)
+
+    @staticmethod
+    def _numbered(source: Source, before: int) -> Iterator[FrameBlock]:
+        for block in source.blocks():
+            yield block._replace(number=block.number + before)
 
     @property
     def position(self) -> int:

@@ -96,15 +96,17 @@ def read(
 ) -> "Report":
     """Analyse the captures with `jobs` processes at most.
 
-    `ended` is called for every connection that is over while the capture goes on.
+    `ended` is called for every connection that is over while the capture goes on. Two captures of one connection whose
+    times do not fit together are read once more, each by itself (`apart`).
     """
     from sshpcap.analyzer import SSH_PORT, Analyzer
     from sshpcap.capture import Captures
+    from sshpcap.cli import apart
 
     analyzer = Analyzer((SSH_PORT, *ports), tolerant=True, known_hosts=known_hosts, jobs=jobs)
     given: list[Session] = []
     with Captures(captures) as source:
-        with _progress(source.size, "reading") as advance:
+        with progress(source.size, "reading") as advance:
             for block in source.blocks():
                 analyzer.feed(block)
                 advance(source.position)
@@ -113,6 +115,9 @@ def read(
                         given.append(session)
                         ended(session)
         report = analyzer.finish(source.describe(), release=True)
+    if apart.wanted(report, source.files):
+        with Captures(captures, apart=True) as source, progress(source.size, "reading apart") as advance:
+            report = apart.read(source, (SSH_PORT, *ports), known_hosts, jobs, advance)
     sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
     return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
 
@@ -123,12 +128,13 @@ def every_frame(
     """Rows for every frame of the connections that are told in full; reads the captures again."""
     from sshpcap import limits
     from sshpcap.capture import Captures
+    from sshpcap.cli import apart
     from sshpcap.excerpt import find
     from sshpcap.excerpt.rows import minor_rows
     from sshpcap.report.view import told_in_full
 
     sessions = told_in_full(report, options)[: limits.SHOWN_DETAILS]
-    with Captures(captures) as source:
+    with Captures(captures, apart=apart.told(report)) as source:
         return minor_rows(find(source.blocks(), sessions))
 
 
@@ -260,7 +266,7 @@ def refuse_pipe(captures: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _progress(size: int, what: str) -> Iterator[Any]:
+def progress(size: int, what: str) -> Iterator[Any]:
     """A progress bar on a terminal for a large file, else nothing."""
     if size < _PROGRESS_BYTES or not sys.stderr.isatty():
         yield lambda position: None

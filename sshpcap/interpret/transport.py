@@ -58,6 +58,7 @@ def coverage(recorder: Recorder, dialogue: Dialogue) -> Coverage:
         duplicates=recorder.duplicates,
         limit_hit=limit_hit,
         late_side=_late_side(recorder, dialogue),
+        elsewhere_frame=recorder.elsewhere_frame,
         bad_checksums=sum(sum(side.checksums[CHECKSUM_LEFT_OUT:]) for side in recorder.directions),
     )
 

@@ -193,3 +193,6 @@ class Coverage(Value, frozen=True):
     """The side whose first frames are missing, though those of the other side are there from the SYN on."""
     bad_checksums: int = 0
     """Segments of both sides whose checksum is left out or wrong; they count like all others."""
+    elsewhere_frame: int | None = None
+    """A SYN that is an earlier one once more, taken at another place, whose clock differs or which is far away: what is
+    said of waits and repetitions is unsure then."""

@@ -147,10 +147,11 @@ def _header(report: Report, clock: Clock) -> Iterable[str]:
     if more:
         yield f"and {more} more capture{'' if more == 1 else 's'} (sshpcap info lists them)"
     if len(report.captures) > 1:
-        yield (
-            "frames are numbered through all of them in the order of time, as mergecap puts them together; two captures"
-            " of one connection must have clocks that agree"
-        )
+        apart = any(notice.code == "captures-apart" for notice in report.notices)
+        if apart:
+            yield "frames are numbered through both, one after the other, as mergecap -a puts them together"
+        else:
+            yield "frames are numbered through all of them in the order of time, as mergecap puts them together"
 
 
 def one(session: Session, options: Options | None = None) -> tuple[Row, Detail | None]:

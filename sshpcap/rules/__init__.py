@@ -191,6 +191,18 @@ _CHECKS: Final = tuple(rule.check for rule in RULES if not rule.fallback)
 _FALLBACKS: Final = tuple(rule.check for rule in RULES if rule.fallback)
 _INSTEAD_OF: Final = {rule.id: rule.instead_of for rule in RULES}
 _AMONG: Final = tuple(rule for rule in RULES if rule.among)
+_BY_OCTETS: Final = frozenset(
+    module.RULE.id
+    for module in (
+        ssh1_only_server, ssh1_only_client, protocol_version_mismatch, http_server, tls_server, smtp_or_ftp_server,
+        not_an_ssh_server, http_client, tls_client, not_an_ssh_client, no_common_kex_algorithm,
+        no_common_host_key_algorithm, no_common_cipher, no_common_mac, no_common_compression, host_key_too_short,
+        host_key_revoked, host_key_changed, certificate_for_another_name, certificate_expired, group_out_of_range,
+        invalid_key_exchange_value, disconnect_message, incomplete_capture, ssh1_in_use, weak_algorithms,
+        terrapin_exposed,
+    )
+)  # fmt: skip
+"""Findings that rest on what the peers sent alone, not on when, or on how often."""
 PAGES: Final[dict[str, str]] = {module.RULE.id: module.__doc__ or "" for module in _MODULES}
 """The page of every finding, by id: the docstring of its module."""
 
@@ -227,8 +239,16 @@ def _summed_up(session: Session, findings: list[Finding]) -> Session:
     found = {finding.id for finding in findings}
     narrower = {broad for narrow in found for broad in _INSTEAD_OF.get(narrow, ())}
     findings = [quoted(session, fitted(session, finding)) for finding in findings if finding.id not in narrower]
+    if session.coverage.elsewhere_frame is not None:
+        findings = [_unsure(finding) for finding in findings]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))
+
+
+def _unsure(finding: Finding) -> Finding:
+    """Most rests on the order of the frames and the time between them, and that is mixed up where two places with
+    different clocks were captured. What the peers said is as sure as ever."""
+    return finding if finding.id in _BY_OCTETS else msgspec.structs.replace(finding, confidence="low")
 
 
 def _explained(findings: list[Finding]) -> bool:

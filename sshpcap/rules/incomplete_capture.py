@@ -47,6 +47,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(session, Evidence(frame=frame, what="the last frame of the connection") if frame else None),
         causes=(
             "the capture began too late or ended too early",
+            *(("captures of both ends were put together",) if session.coverage.elsewhere_frame is not None else ()),
             "a filter, a sampling switch port or an overloaded host left frames out",
         ),
         remedies=(
@@ -64,6 +65,12 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _reasons(session: Session) -> Iterator[str]:
     cover = session.coverage
+    if cover.elsewhere_frame is not None:
+        yield (
+            f"Frame {cover.elsewhere_frame} is a SYN that the capture had before, and too late for a bridge or mirror:"
+            " two places were captured, their clocks differ or they are far apart, and what comes once more is told as"
+            " sent again. Waits and repetitions are unsure; read what was captured at each place by itself"
+        )
     if session.outcome == "incomplete" and session.close.how == "capture_end":
         yield (
             f"The capture ends at frame {session.close.frame} while the connection is open, at the stage"

@@ -30,6 +30,7 @@ References
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from sshpcap.model import Evidence, Finding, Remedy, Repeat, Session
 from sshpcap.rules.base import Rule, duration, with_close
@@ -146,7 +147,9 @@ def _how_long(session: Session, found: Trouble) -> str:
     if found.missing is None or session.outcome != "encrypted":
         return ""
     largest, waited = side_of(session, found.sender).largest, found.missing.waited.ns
-    still = f" {duration(waited)} later the {other_of(found.sender)} still asked for them." if waited else ""
+    still = (
+        f" {duration(waited)} later the {other_of(found.sender)} still asked for them." if waited >= _WORTH_NS else ""
+    )
     if largest <= SMALL:
         return still
     return (
@@ -154,6 +157,8 @@ def _how_long(session: Session, found: Trouble) -> str:
         " (another route, a tunnel, a VPN that came up)."
     )
 
+
+_WORTH_NS: Final = 1_000_000_000
 
 _LOSS = "plain loss: other segments had to be sent again, too, and these may have been lost each time by chance"
 

@@ -24,6 +24,8 @@ class Options(NamedTuple):
     """Sequence numbers of what arrived out of order: the first, and the one behind the last (RFC 2018 §3)."""
     stamped: bool = False
     """Timestamps (RFC 7323 §3)."""
+    stamps: bytes = b""
+    """Both of them, as they stand in the header; only of a segment that has other options, too, as a SYN has."""
 
 
 _STAMP: Final = bytes((_NO_OPERATION, _NO_OPERATION, _TIMESTAMPS, 10))
@@ -39,6 +41,7 @@ def read_options(octets: bytes) -> Options:
     mss: int | None = None
     window_scale: int | None = None
     permitted = stamped = False
+    stamps = b""
     sacks: tuple[tuple[int, int], ...] = ()
     for kind, value in _each(octets):
         if kind == _MSS and len(value) == 2:
@@ -51,8 +54,8 @@ def read_options(octets: bytes) -> Options:
             numbers = [int.from_bytes(value[at : at + 4], "big") for at in range(0, len(value), 4)]
             sacks = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         elif kind == _TIMESTAMPS and len(value) == 8:
-            stamped = True
-    return Options(mss, window_scale, permitted, sacks, stamped)
+            stamped, stamps = True, value
+    return Options(mss, window_scale, permitted, sacks, stamped, stamps)
 
 
 def _each(octets: bytes) -> list[tuple[int, bytes]]:

@@ -29,6 +29,8 @@ from sshpcap.tcp.sequence import unwrap
 from sshpcap.tcp.stream import Piece
 
 _MOST_TUNNELS: Final = 8
+_SYNS_COMPARED: Final = 64
+"""First events of a connection among which a SYN is looked for that came before."""
 _WITH_TIMESTAMP: Final = 10
 _TWICE_NS: Final = 200_000_000
 """Less than the shortest retransmission timeout of Linux (200 ms)."""
@@ -60,6 +62,9 @@ class Recorder:
         """Tunnels that its segments came through."""
         self.duplicates = 0
         """Frames that are the same segment again: captured at two places (SPAN, bridge, `-i any`), not sent twice."""
+        self.elsewhere_frame: int | None = None
+        """A SYN that is an earlier one once more, but too late for a bridge: captured where the clock differs, or far
+        away."""
         self.copies: dict[int, int] = {}
         """RSTs that were captured twice, by frame: the TTL of the other copy."""
         self.superseded_by: int | None = None
@@ -124,6 +129,8 @@ class Recorder:
             elif len(self.copies) < limits.MAX_EVENTS:
                 self.copies[copy_of.frame] = segment.ttl
             return
+        if segment.flags & SYN and mine.syn_seen and self.elsewhere_frame is None:
+            self.elsewhere_frame = self._captured_elsewhere(segment, direction)
         before = self.last_time
         notes = self._count(segment, mine, other)
         mine.last_before = before
@@ -191,17 +198,33 @@ class Recorder:
         identification (RFC 6864 §4.1) or comes later.
 
         Where the identification says nothing (IPv6, or 0 with DF), only what follows within a millisecond with the same
-        TCP timestamp, or within a tenth of that without one, is taken for the same segment.
+        TCP timestamp, or within a tenth of that without one, is taken for the same segment; a SYN with a timestamp is
+        sent again after a second, and with another one.
         """
-        _, now, _, _, seq, ack, flags, window, _, ip_id, options, _, length, _, _ = segment
+        _, now, _, _, seq, ack, flags, window, ttl, ip_id, options, _, length, _, _ = segment
         for known in mine.recent:
             if known.seq != seq or known.ack != ack or known.length != length or known.flags != flags:
                 continue
             if known.window != window or known.ip_id != ip_id or known.options != options:
                 continue
-            apart = _TWICE_NS if ip_id > 0 else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
+            same_syn = flags & SYN and ttl == known.ttl and any(read_options(options).stamps[:4])
+            apart = _TWICE_NS if ip_id > 0 or same_syn else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
             if abs(now - known.time) <= apart:
                 return known
+        return None
+
+    def _captured_elsewhere(self, segment: Segment, direction: int) -> int | None:
+        """Its frame, if a SYN is an earlier one: who sends a SYN again gives it another timestamp (RFC 7323 §3.2), or
+        at least another IP identification, and there are as many hops behind it as before."""
+        stamps = read_options(segment.options).stamps
+        for known in self.events[:_SYNS_COMPARED]:
+            if not known.flags & SYN or known.direction != direction:
+                continue
+            if known.seq != segment.seq or known.ack != segment.ack or known.flags != segment.flags:
+                continue
+            stamped = any(stamps[:4]) and read_options(known.options).stamps == stamps
+            if stamped or (known.ip_id == segment.ip_id > 0 and known.ttl != segment.ttl):
+                return segment.frame
         return None
 
     def skim(self, direction: int, skim: "Skim") -> None:

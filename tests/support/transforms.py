@@ -57,6 +57,17 @@ def _routed(octets: bytes) -> bytes:
     return octets[:14] + header[:10] + _checksum(header) + header[12:] + octets[end:]
 
 
+def other_end(frames: Frames, *, delay: int, clock: int) -> list[Recorded]:
+    """The same frames captured behind a router: what goes to the server comes by `delay` nanoseconds later, what comes
+    from it was there earlier, and the clock shows `clock` more."""
+    moved = []
+    for frame in frames:
+        tcp = _tcp(frame)
+        way = delay if tcp is None or tcp.to_server else -delay
+        moved.append(Recorded(_routed(frame.octets), frame.time + way + clock, frame.length))
+    return sorted(moved, key=lambda frame: frame.time)
+
+
 def _cooked(octets: bytes, interface: int, kind: int) -> bytes:
     """LINUX_SLL2, as `tcpdump -i any` writes it."""
     return octets[12:14] + struct.pack(">HIHBB", 0, interface, 1, kind, 6) + octets[6:12] + bytes(2) + octets[14:]

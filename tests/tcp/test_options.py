@@ -8,7 +8,8 @@ from sshpcap.tcp.options import Options, read_options
 
 def test_a_syn_of_linux() -> None:
     found = read_options(bytes.fromhex("020405b4 0402 080a 5a8b3c11 00000000 01 030307"))
-    assert found == Options(mss=1460, window_scale=7, sack_permitted=True, stamped=True)
+    assert found == Options(mss=1460, window_scale=7, sack_permitted=True, stamped=True,
+                            stamps=bytes.fromhex("5a8b3c11 00000000"))  # fmt: skip
 
 
 def test_selective_acknowledgements() -> None:

@@ -1,5 +1,7 @@
 """What is kept of a connection: both streams and what TCP did around them, scripted segment by segment."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -417,6 +419,60 @@ def test_without_an_ip_identification_only_the_time_tells() -> None:
         recorder = record([*flow.segments[:3], segment, segment._replace(frame=5, time=segment.time + after)])
         assert recorder.duplicates == known
         assert notes(recorder) == ({} if known else {5: RETRANSMISSION})
+
+
+STAMPED = bytes.fromhex("020405b4 0402080a 00000007 00000000 01030307")
+LATER_STAMP = bytes.fromhex("020405b4 0402080a 000003ef 00000000 01030307")
+NO_STAMP = bytes.fromhex("020405b4 0402080a 00000000 00000000 01030307")
+
+
+@pytest.mark.parametrize(
+    ("after", "changed", "duplicates", "elsewhere"),
+    [
+        (300_000, {}, 1, False),
+        (20_000_000, {}, 1, False),
+        (20_000_000, {"ttl": 63}, 0, True),
+        (3 * SECOND, {}, 0, True),
+        (-3 * SECOND, {"ttl": 57}, 0, True),
+        (SECOND, {"options": LATER_STAMP}, 0, False),
+        (SECOND, {"options": LATER_STAMP, "ttl": 57}, 0, False),
+        (SECOND, {"options": b""}, 0, False),
+    ],
+)
+@pytest.mark.parametrize("frame", [0, 1], ids=["SYN", "SYN-ACK"])
+def test_a_syn_that_was_captured_at_another_place(
+    frame: int, after: int, changed: dict[str, Any], duplicates: int, elsewhere: bool
+) -> None:
+    """Without an IP identification, as Linux sends its SYN-ACK, and as IPv6 has none."""
+    flow = Flow(client="2001:db8::1", server="2001:db8::2")
+    flow.opens()
+    flow.client.sends(HELLO)
+    segments = [segment._replace(options=STAMPED) if segment.flags & SYN else segment for segment in flow.segments]
+    copied = segments[frame]
+    recorder = record([*segments, copied._replace(frame=5, time=copied.time + after, **changed)])
+    assert (recorder.duplicates, recorder.elsewhere_frame) == (duplicates, 5 if elsewhere else None)
+
+
+def test_a_stamp_of_zero_and_a_number_of_zero_prove_nothing() -> None:
+    """Old Windows begins with a timestamp of 0, and others send every SYN with an identification of 0."""
+    flow = Flow()
+    flow.opens()
+    syn = flow.segments[0]
+    for options in (NO_STAMP, b""):
+        first = syn._replace(options=options, ip_id=0)
+        for ttl in (first.ttl, first.ttl - 7):
+            again = first._replace(frame=4, time=first.time + SECOND, ttl=ttl)
+            assert record([first, *flow.segments[1:], again]).elsewhere_frame is None
+
+
+def test_the_same_number_behind_other_hops_is_the_same_packet() -> None:
+    flow = Flow()
+    flow.opens()
+    syn = flow.segments[0]._replace(options=b"", ip_id=77)
+    far = syn._replace(frame=4, time=syn.time + 5 * SECOND, ttl=syn.ttl - 7)
+    assert record([syn, *flow.segments[1:], far]).elsewhere_frame == 4
+    assert record([syn, *flow.segments[1:], far._replace(ip_id=78)]).elsewhere_frame is None
+    assert record([syn, *flow.segments[1:], far._replace(ttl=syn.ttl)]).elsewhere_frame is None
 
 
 # --- bounds ----------------------------------------------------------------------------------------------------------
