@@ -12,7 +12,7 @@ import pytest
 import sshpcap
 from sshpcap.capture import open_capture
 from sshpcap.model import Report
-from tests.support.captures import SAMPLES, Recorded, pcap
+from tests.support.captures import SAMPLES, Recorded, pcap, sampled
 from tests.support.transforms import KEEPS_ALL, LOSES
 from tests.support.worse import contradictions
 
@@ -61,7 +61,7 @@ def _says_less(whole: Report, what: str) -> bool:
     return over and "path-mtu-black-hole" in known
 
 
-@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("capture", sampled(CAPTURES, ours=2), ids=lambda path: path.parent.name)
 def test_what_customers_do_to_a_capture(capture: Path, tmp_path: Path) -> None:
     frames, wrong = _frames(capture), []
     whole = sshpcap.analyze(capture)
