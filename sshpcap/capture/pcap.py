@@ -88,10 +88,16 @@ class PcapReader:
             place += captured_length(data, place)[0] + header
         starts = np.concatenate((chain[:-1], np.array(found, dtype=np.int64) - _CAPTURED_AT))
         captured = words[starts + _CAPTURED_AT]
-        damaged = np.flatnonzero(captured > limits.MAX_CAPTURED_BYTES)
-        if len(damaged):
-            row = int(damaged[0])
-            return Scan(starts[:row], int(starts[row]), f"{captured[row]:,} captured octets")
+        # Of 32 bits, so that 0 - 1 is more than any limit.
+        odd = np.flatnonzero(captured - np.uint32(1) >= limits.MAX_CAPTURED_BYTES)
+        if len(odd):
+            # An empty record is none at all if its time is 0: a disk's blocks that were never written.
+            at_all = words[starts[odd]] | words[starts[odd] + 4] | words[starts[odd] + 12]
+            damaged = odd[(captured[odd] > 0) | (at_all == 0)]
+            if len(damaged):
+                row = int(damaged[0])
+                claims = f"{captured[row]:,} captured octets" if captured[row] else "0 octets at the time 0"
+                return Scan(starts[:row], int(starts[row]), claims)
         if place - _CAPTURED_AT > have:
             return Scan(starts[:-1], int(starts[-1]), "")
         return Scan(starts, place - _CAPTURED_AT, "")
