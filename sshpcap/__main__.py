@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -10,6 +11,11 @@ from contextlib import suppress
 gc.set_threshold(200_000, 20, 100)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Whoever interrupts it while it is still loading wants no traceback.
+_INTERRUPTED = signal.getsignal(signal.SIGINT)
+if _INTERRUPTED is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from sshpcap.cli import main  # noqa: E402
 
 
@@ -17,9 +23,13 @@ def run() -> None:
     """Run the command line, and end without taking every object apart: the system takes the memory back at once."""
     code: str | int | None = None
     try:
+        if _INTERRUPTED is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _INTERRUPTED)
         main()
     except SystemExit as stop:
         code = stop.code
+    except KeyboardInterrupt:
+        code = 130
     if isinstance(code, str):
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):

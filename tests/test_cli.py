@@ -436,3 +436,28 @@ def test_where_there_is_no_room_for_what_it_prints(words: list[str], unbuffered:
     assert done.returncode == 2
     assert done.stderr.endswith("No space left on device\n")
     assert done.stderr.count("\n") == 1
+
+
+INTERRUPTED_WHILE = """
+import builtins, os, runpy, signal
+plain, once = builtins.__import__, ["{name}"]
+def hook(name, *rest, **named):
+    if name in once:
+        once.remove(name)
+        os.kill(os.getpid(), signal.SIGINT)
+    return plain(name, *rest, **named)
+builtins.__import__ = hook
+runpy.run_module("sshpcap.__main__", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", ["click", "sshpcap.capture.errors", "sshpcap.analyzer"])
+def test_an_interrupt_is_silent_from_the_start(name: str) -> None:
+    """While modules are loaded as well as later; a shell sees 130 in both cases."""
+    capture = ROOT / "samples" / "ok-openssh" / "capture.pcap"
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE.format(name=name), str(capture)],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode in (130, -2)
+    assert (done.stdout, done.stderr.strip()) == ("", "")

@@ -3,6 +3,9 @@
 import hashlib
 import io
 import json
+import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -48,6 +51,24 @@ def test_a_zip_is_the_same_and_has_the_same_octets(tmp_path: Path) -> None:
     first, second = ((tmp_path / place / "t.zip").read_bytes() for place in "ab")
     assert first == second
     assert set(zipfile.ZipFile(io.BytesIO(first)).namelist()) == NAMES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("name", ["bundle", "bundle.zip", "there"])
+def test_half_a_ticket_is_none(name: str, tmp_path: Path) -> None:
+    """Where there is no room for all of it nothing stays behind, and what was there before does."""
+    (tmp_path / "there").mkdir()
+    command = shlex.join([sys.executable, "-m", "sshpcap", "ticket", str(SAMPLE), "-o", str(tmp_path / name)])
+    limited = ["bash", "-c", f"ulimit -f 12; exec {command}"]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_a_name_in_capitals_is_an_archive_too(tmp_path: Path) -> None:
+    assert run(["ticket", str(SAMPLE), "-o", str(tmp_path / "TICKET.ZIP")])[1] == 0
+    assert zipfile.is_zipfile(tmp_path / "TICKET.ZIP")
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

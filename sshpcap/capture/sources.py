@@ -111,7 +111,9 @@ class Source:
             return PcapngReader(window, self.path, self.notices)
         if head[:8] == SNOOP_MAGIC:
             return SnoopReader(window, self.path, self.notices)
-        raise CaptureError(f"not a capture file (neither pcap nor pcapng): it begins like {_name(head)}", self.path, 0)
+        raise CaptureError(
+            f"not a capture file (neither pcap, pcapng nor snoop): it begins like {_name(head)}", self.path, 0
+        )
 
     @property
     def seekable(self) -> bool:

@@ -5,6 +5,7 @@ import io
 import os
 import shlex
 import zipfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -126,12 +127,26 @@ def _checksum(path: str) -> tuple[int, str]:
 
 
 def _write(files: dict[str, bytes], output: str) -> None:
-    if not output.endswith(".zip"):
-        os.makedirs(output, exist_ok=True)
+    """All of it, or nothing: half a ticket is taken for a whole one. Raises OSError."""
+    made: list[str] = []
+    try:
+        if output.lower().endswith(".zip"):
+            with open(output, "xb") as file:
+                made.append(output)
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                    for name, octets in files.items():
+                        archive.writestr(zipfile.ZipInfo(name, _NO_DATE), octets, zipfile.ZIP_DEFLATED)
+            return
+        if not os.path.isdir(output):
+            os.makedirs(output)
+            made.append(output)
         for name, octets in files.items():
-            with open(os.path.join(output, name), "xb") as file:
+            path = os.path.join(output, name)
+            with open(path, "xb") as file:
+                made.append(path)
                 file.write(octets)
-        return
-    with zipfile.ZipFile(output, "x", zipfile.ZIP_DEFLATED) as archive:
-        for name, octets in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), octets, zipfile.ZIP_DEFLATED)
+    except OSError:
+        for path in reversed(made):
+            with suppress(OSError):
+                os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+        raise

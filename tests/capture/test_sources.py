@@ -218,19 +218,22 @@ def test_a_pipe_that_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is not a capture -------------------------------------------------------------------------------------------
 
 
+NO_CAPTURE = "not a capture file (neither pcap, pcapng nor snoop): it begins like "
+
+
 @pytest.mark.parametrize(
     "octets, what",
     [
         (b"", "the file is empty"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "not a capture file (neither pcap nor pcapng): it begins like a JPEG image"),
-        (b"\x89PNG\r\n\x1a\n", "not a capture file (neither pcap nor pcapng): it begins like a PNG image"),
-        (b"%PDF-1.7", "not a capture file (neither pcap nor pcapng): it begins like a PDF document"),
-        (b"PK\x03\x04\x14\x00", "not a capture file (neither pcap nor pcapng): it begins like a zip archive"),
-        (b"\x7fELF\x02\x01", "not a capture file (neither pcap nor pcapng): it begins like an ELF program"),
-        (b"12:00:00.1 IP 192.0.2.1 > \n", "not a capture file (neither pcap nor pcapng): it begins like a text file"),
-        (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "not a capture file (neither pcap nor pcapng): it begins like none "
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", NO_CAPTURE + "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", NO_CAPTURE + "a PNG image"),
+        (b"%PDF-1.7", NO_CAPTURE + "a PDF document"),
+        (b"PK\x03\x04\x14\x00", NO_CAPTURE + "a zip archive"),
+        (b"\x7fELF\x02\x01", NO_CAPTURE + "an ELF program"),
+        (b"12:00:00.1 IP 192.0.2.1 > \n", NO_CAPTURE + "a text file"),
+        (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", NO_CAPTURE + "none "
          "that is known (first octets 00 01 02 03 04 05 06 07)"),
-        (b"\xd4\xc3\xb2", "not a capture file (neither pcap nor pcapng): it begins like none "
+        (b"\xd4\xc3\xb2", NO_CAPTURE + "none "
          "that is known (first octets d4 c3 b2)"),
     ],
 )  # fmt: skip
