@@ -205,10 +205,18 @@ class Recorder:
         for known in mine.recent:
             if known.seq != seq or known.ack != ack or known.length != length or known.flags != flags:
                 continue
-            if known.window != window or known.ip_id != ip_id or known.options != options:
+            if known.window != window or known.ip_id != ip_id:
                 continue
-            same_syn = flags & SYN and ttl == known.ttl and any(read_options(options).stamps[:4])
-            apart = _TWICE_NS if ip_id > 0 or same_syn else _SOON_NS if len(options) >= _WITH_TIMESTAMP else _AT_ONCE_NS
+            same_syn = flags & SYN and _same_stamps(known.options, options)
+            if known.options != options and not same_syn:
+                continue  # a router between may have changed the largest segment that a SYN allows
+            apart = (
+                _TWICE_NS
+                if ip_id > 0 or (same_syn and ttl == known.ttl)
+                else _SOON_NS
+                if len(options) >= _WITH_TIMESTAMP
+                else _AT_ONCE_NS
+            )
             if abs(now - known.time) <= apart:
                 return known
         return None
@@ -216,14 +224,14 @@ class Recorder:
     def _captured_elsewhere(self, segment: Segment, direction: int) -> int | None:
         """Its frame, if a SYN is an earlier one: who sends a SYN again gives it another timestamp (RFC 7323 §3.2), or
         at least another IP identification, and there are as many hops behind it as before."""
-        stamps = read_options(segment.options).stamps
         for known in self.events[:_SYNS_COMPARED]:
             if not known.flags & SYN or known.direction != direction:
                 continue
             if known.seq != segment.seq or known.ack != segment.ack or known.flags != segment.flags:
                 continue
-            stamped = any(stamps[:4]) and read_options(known.options).stamps == stamps
-            if stamped or (known.ip_id == segment.ip_id > 0 and known.ttl != segment.ttl):
+            if _same_stamps(known.options, segment.options) or (
+                known.ip_id == segment.ip_id > 0 and known.ttl != segment.ttl
+            ):
                 return segment.frame
         return None
 
@@ -418,3 +426,10 @@ class Recorder:
             again = not once and str(count).strip("0") == "1"
         if (before is None or again) and len(self.history) < limits.MAX_EVENTS:
             self.history.append(letter.upper() if event.direction == 0 else letter)
+
+
+def _same_stamps(first: bytes, second: bytes) -> bool:
+    """Both SYNs carry the same TCP timestamps: who sends one again gives it another (RFC 7323 §3.2). Old Windows begins
+    with 0, which tells nothing."""
+    stamps = read_options(first).stamps
+    return any(stamps[:4]) and read_options(second).stamps == stamps

@@ -423,6 +423,7 @@ def test_without_an_ip_identification_only_the_time_tells() -> None:
 
 STAMPED = bytes.fromhex("020405b4 0402080a 00000007 00000000 01030307")
 LATER_STAMP = bytes.fromhex("020405b4 0402080a 000003ef 00000000 01030307")
+SMALLER = bytes.fromhex("02040550 0402080a 00000007 00000000 01030307")
 NO_STAMP = bytes.fromhex("020405b4 0402080a 00000000 00000000 01030307")
 
 
@@ -437,6 +438,11 @@ NO_STAMP = bytes.fromhex("020405b4 0402080a 00000000 00000000 01030307")
         (SECOND, {"options": LATER_STAMP}, 0, False),
         (SECOND, {"options": LATER_STAMP, "ttl": 57}, 0, False),
         (SECOND, {"options": b""}, 0, False),
+        # A router between the places changed the largest segment (MSS clamping).
+        (300_000, {"options": SMALLER}, 1, False),
+        (300_000, {"options": SMALLER, "ttl": 63}, 1, False),
+        (20_000_000, {"options": SMALLER, "ttl": 63}, 0, True),
+        (3 * SECOND, {"options": SMALLER, "ttl": 63}, 0, True),
     ],
 )
 @pytest.mark.parametrize("frame", [0, 1], ids=["SYN", "SYN-ACK"])
