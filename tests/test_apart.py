@@ -115,6 +115,30 @@ def test_the_names_stand_there_and_in_an_anonymous_report_they_do_not(tmp_path: 
     assert "server.pcap" not in hidden
 
 
+def test_a_rotation_of_two_places_is_not_parted(tmp_path: Path) -> None:
+    """Both copies of the SYN are in the first file: the second one goes on with the same connection."""
+    here = frames_of(SAMPLES / "ok-openssh" / "capture.pcap")
+    both = sorted([*here, *other_end(here, delay=10_000, clock=SECOND)], key=lambda frame: frame.time)
+    paths = [tmp_path / "one.pcap", tmp_path / "two.pcap"]
+    cut = len(here) + 10
+    paths[0].write_bytes(pcap(both[:cut]))
+    paths[1].write_bytes(pcap(both[cut:]))
+    together = report_of(*map(str, paths))
+    assert "captures-apart" not in codes(together)
+    assert len(together["sessions"]) == 1
+    assert together["sessions"][0]["coverage"]["elsewhere_frame"] <= cut
+
+
+def test_info_knows_that_they_were_read_apart(tmp_path: Path) -> None:
+    ends = both_ends("ok-openssh", tmp_path, delay=10_000, clock=SECOND)
+    printed, code = run(["info", *ends])
+    assert code == 0
+    assert "2 captures, read each by itself" in printed
+    counts = [report_of(path)["captures"][0]["protocols"]["tcp"] for path in ends]
+    assert report_of(*ends)["captures"][-1]["protocols"]["tcp"] == sum(counts)
+    assert report_of(*ends)["captures"][0]["protocols"] == {}
+
+
 def test_what_reads_the_captures_again_finds_the_same_frames(tmp_path: Path) -> None:
     ends = both_ends("no-common-kex-openssh", tmp_path, delay=10_000, clock=SECOND)
     frames = sum(capture["frames"] for capture in report_of(*ends)["captures"])

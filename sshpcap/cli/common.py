@@ -117,7 +117,7 @@ def read(
         report = analyzer.finish(source.describe(), release=True)
     if apart.wanted(report, source.files):
         with Captures(captures, apart=True) as source, progress(source.size, "reading apart") as advance:
-            report = apart.read(source, (SSH_PORT, *ports), known_hosts, jobs, advance)
+            report = apart.read(source, (SSH_PORT, *ports), known_hosts, jobs, advance) or report
     sessions = tuple(sorted((*given, *report.sessions), key=lambda session: session.index))
     return msgspec.structs.replace(report, sessions=sessions, notices=(*source.notices, *report.notices))
 
@@ -128,13 +128,12 @@ def every_frame(
     """Rows for every frame of the connections that are told in full; reads the captures again."""
     from sshpcap import limits
     from sshpcap.capture import Captures
-    from sshpcap.cli import apart
     from sshpcap.excerpt import find
     from sshpcap.excerpt.rows import minor_rows
     from sshpcap.report.view import told_in_full
 
     sessions = told_in_full(report, options)[: limits.SHOWN_DETAILS]
-    with Captures(captures, apart=apart.told(report)) as source:
+    with Captures(captures, apart=report.apart) as source:
         return minor_rows(find(source.blocks(), sessions))
 
 

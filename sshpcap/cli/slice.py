@@ -78,12 +78,11 @@ def write(
     """Write the slice, under pseudonym where `hidden` is given; how many frames it has."""
     from sshpcap.capture import Captures
     from sshpcap.capture.writer import PcapngWriter
-    from sshpcap.cli import apart
     from sshpcap.excerpt.words import section_comment
     from sshpcap.version import VERSION
 
     sessions = [s for s in report.sessions if not connections or s.index in connections]
-    with Captures(captures, apart=apart.told(report)) as source:
+    with Captures(captures, apart=report.apart) as source:
         rows = list(_frames(source.blocks(), sessions, hidden))
     shown = report if hidden is None else hidden.report(report)
     told = sessions if hidden is None else [hidden.session(session) for session in sessions]

@@ -49,6 +49,7 @@ from sshpcap.model.party import KexInit as KexInit
 from sshpcap.model.party import KnownTypes as KnownTypes
 from sshpcap.model.party import Party as Party
 from sshpcap.model.party import Unreadable as Unreadable
+from sshpcap.model.report import CAPTURES_APART as CAPTURES_APART
 from sshpcap.model.report import ClientSaid as ClientSaid
 from sshpcap.model.report import Report as Report
 from sshpcap.model.report import SaidFit as SaidFit

@@ -1,5 +1,7 @@
 """A connection with everything about it, and the whole report."""
 
+from typing import Final
+
 from sshpcap.model.agreement import HostKey, Negotiation
 from sshpcap.model.authentication import Authentication, Unanswered
 from sshpcap.model.base import Notice, Outcome, Stage, Value
@@ -64,6 +66,10 @@ class ClientSaid(Value, frozen=True):
     """Best first."""
 
 
+CAPTURES_APART: Final = "captures-apart"
+"""The notice of captures that show the same connections at times that do not fit together."""
+
+
 class Report(Value, frozen=True):
     """Everything that was found."""
 
@@ -74,3 +80,8 @@ class Report(Value, frozen=True):
     notices: tuple[Notice, ...]
     client_said: ClientSaid | None = None
     """Only where the user gave a text."""
+
+    @property
+    def apart(self) -> bool:
+        """Its captures were read one after the other, not in the order of time: so are frames numbered."""
+        return any(notice.code == CAPTURES_APART for notice in self.notices)

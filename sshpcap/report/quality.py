@@ -28,7 +28,7 @@ def quality(report: Report) -> Quality:
     if len(report.captures) == 1:
         facts += _one(report.captures[0])
     else:
-        facts += _several(report.captures)
+        facts += _several(report)
     for capture in report.captures[-1:]:
         facts += _contents(capture)
     facts += (("notice", notice_line(notice)) for notice in report.notices)
@@ -49,8 +49,9 @@ def _one(capture: Capture) -> Iterator[Fact]:
         yield "notice", notice_line(notice)
 
 
-def _several(captures: tuple[Capture, ...]) -> Iterator[Fact]:
+def _several(report: Report) -> Iterator[Fact]:
     """A line for each, and what they are together."""
+    captures = report.captures
     for capture in captures[: limits.SHOWN_CAPTURES]:
         yield "capture", capture_line(capture)
         yield from _interfaces(capture)
@@ -60,7 +61,10 @@ def _several(captures: tuple[Capture, ...]) -> Iterator[Fact]:
     if left:
         troubled = sum(bool(capture.notices) for capture in left)
         yield "", f"and {len(left):,} more" + (f", {troubled:,} of them with notices (--format json)" * bool(troubled))
-    yield "together", f"{len(captures):,} captures, read as one in the order of time"
+    yield (
+        "together",
+        f"{len(captures):,} captures, read " + ("each by itself" if report.apart else "as one in the order of time"),
+    )
     yield "link types", _link_types(captures)
     yield from _extent(captures)
 

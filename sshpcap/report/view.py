@@ -147,8 +147,7 @@ def _header(report: Report, clock: Clock) -> Iterable[str]:
     if more:
         yield f"and {more} more capture{'' if more == 1 else 's'} (sshpcap info lists them)"
     if len(report.captures) > 1:
-        apart = any(notice.code == "captures-apart" for notice in report.notices)
-        if apart:
+        if report.apart:
             yield "frames are numbered through both, one after the other, as mergecap -a puts them together"
         else:
             yield "frames are numbered through all of them in the order of time, as mergecap puts them together"
