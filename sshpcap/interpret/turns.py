@@ -29,6 +29,8 @@ _LEAST_FULL: Final = 512
 """A segment shorter than this is not full; RFC 9293 §3.7.1: the smallest default MSS is 536."""
 
 
+_OPTIONS: Final = 40
+"""Octets of a segment that TCP's options take at most (RFC 9293 §3.1)."""
 _NEAR: Final = 1 << 16
 """A RST whose sequence number is further away is none of the connection's."""
 
@@ -111,7 +113,7 @@ def turns_of(recorder: Recorder, dialogue: Dialogue) -> Turns | None:
         exact = _packets(voice, seal, mine)
         if exact is None:
             told = "unknown" if seal is None or told == "unknown" else "by size"
-            full = _full(mine)
+            full = _full(recorder, direction)
             exact = [part for run in _runs(pieces, direction) for part in _by_size(run, seal, full)]
         parts += exact
     parts.sort()
@@ -189,9 +191,11 @@ def _told_by_resets(recorder: Recorder, direction: int) -> int:
     return max((one for one in sent if one - side.sent < _NEAR), default=0)
 
 
-def _full(pieces: list[_Piece]) -> int:
-    """Octets of a full segment, as far as the capture shows: the longest one."""
-    return max((piece.end - piece.start for piece in pieces), default=0)
+def _full(recorder: Recorder, direction: int) -> int:
+    """Octets of a full segment, as far as the capture shows: the longest one of this side, which most often is one of
+    the key exchange; no more than the other side takes, where segments were captured before a card cut them."""
+    largest, most = recorder.directions[direction].largest, recorder.directions[1 - direction].mss
+    return largest if most is None else min(largest, max(0, most - _OPTIONS))
 
 
 def _packets(voice: Voice, seal: Sealing | None, pieces: list[_Piece]) -> list[Part] | None:

@@ -145,6 +145,24 @@ def test_what_is_sent_with_the_service_unasked_answers_nothing() -> None:
     assert [one.reading for one in _of(login.ends()).exchanges] == ["refused", "refused"]
 
 
+def test_a_long_message_in_a_segment_of_its_own_is_not_the_beginning_of_the_next() -> None:
+    """Recorded with AsyncSSH on both sides, whose client sends its request before the server's NEWKEYS: extensions, and
+    then SSH_MSG_SERVICE_ACCEPT, in two segments and one turn. The key exchange had longer segments."""
+    flow = Flow()
+    many = ",".join([CHACHA.encryption, *(f"cipher-{number}@example.com" for number in range(40))])
+    login = Login(CHACHA._replace(encryption=many), flow=flow)
+    login.says(flow.client, SERVICE)
+    login.says(flow.server, 560)
+    login.says(flow.server, SERVICE)
+    login.asks(40, login.refusal("publickey,password"))
+    login.asks(280, SUCCESS)
+    login.asks(90, 36)
+    session = session_of(login.ends())
+    assert session.tcp.server.largest > 600
+    assert session.authentication is not None
+    assert session.authentication.result == "succeeded"
+
+
 def test_a_request_without_an_answer() -> None:
     login = Login()
     login.begins()
