@@ -129,6 +129,22 @@ def test_a_rotation_of_two_places_is_not_parted(tmp_path: Path) -> None:
     assert together["sessions"][0]["coverage"]["elsewhere_frame"] <= cut
 
 
+def test_copies_that_are_known_for_copies_make_nothing_unsure(tmp_path: Path) -> None:
+    """A router that holds packets back for 30 ms, captured on both of its sides with one clock (`-i any`): only Linux's
+    SYN-ACK, without an IP identification, comes too late for a bridge."""
+    path = tmp_path / "both.pcap"
+    name = "path-mtu-black-hole"
+    paths = both_ends(name, tmp_path, delay=10_000 * 1000, clock=0, slower=1000)
+    both = sorted([frame for one in paths for frame in frames_of(Path(one))], key=lambda frame: frame.time)
+    path.write_bytes(pcap(both))
+    (session, *_) = sshpcap.analyze(path).sessions
+    (alone, *_) = sshpcap.analyze(Path(paths[0])).sessions
+    assert session.coverage.elsewhere_frame is not None
+    assert session.verdict.cause == alone.verdict.cause == "path-mtu-black-hole"
+    assert session.verdict.confidence != "low"
+    assert "incomplete-capture" not in {finding.id for finding in session.findings} - {f.id for f in alone.findings}
+
+
 def test_info_knows_that_they_were_read_apart(tmp_path: Path) -> None:
     ends = both_ends("ok-openssh", tmp_path, delay=10_000, clock=SECOND)
     printed, code = run(["info", *ends])

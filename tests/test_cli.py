@@ -440,6 +440,7 @@ def test_where_there_is_no_room_for_what_it_prints(words: list[str], unbuffered:
 
 INTERRUPTED_WHILE = """
 import builtins, os, runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
 plain, once = builtins.__import__, ["{name}"]
 def hook(name, *rest, **named):
     if name in once:

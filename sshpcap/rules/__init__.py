@@ -94,7 +94,7 @@ from sshpcap.rules import (
     weak_algorithm_refused,
     weak_algorithms,
 )
-from sshpcap.rules.base import Rule
+from sshpcap.rules.base import Rule, mixed_up
 from sshpcap.rules.company import Company, companies, server_of
 from sshpcap.rules.own_log import fitted
 from sshpcap.rules.quoted import quoted
@@ -239,7 +239,7 @@ def _summed_up(session: Session, findings: list[Finding]) -> Session:
     found = {finding.id for finding in findings}
     narrower = {broad for narrow in found for broad in _INSTEAD_OF.get(narrow, ())}
     findings = [quoted(session, fitted(session, finding)) for finding in findings if finding.id not in narrower]
-    if session.coverage.elsewhere_frame is not None:
+    if mixed_up(session):
         findings = [_unsure(finding) for finding in findings]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return msgspec.structs.replace(session, findings=tuple(findings), verdict=verdict(session, tuple(findings)))

@@ -31,6 +31,13 @@ class Rule(NamedTuple):
     """Asked again when all connections of the capture are known: its findings take the place of its earlier ones."""
 
 
+def mixed_up(session: Session) -> bool:
+    """Two places with different clocks were captured, and most frames of the second are taken for sent again. Where
+    they were known for copies (by their IP identifications), no harm was done."""
+    frames = session.tcp.client.frames + session.tcp.server.frames
+    return session.coverage.elsewhere_frame is not None and 2 * session.coverage.duplicates < frames
+
+
 def first(session: Session, sender: Who, *names: str) -> Message | None:
     """The first message of a side with one of these names."""
     for message in session.messages:

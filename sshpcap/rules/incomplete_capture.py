@@ -23,7 +23,7 @@ References
 from collections.abc import Iterator
 
 from sshpcap.model import Evidence, Finding, Remedy, Session
-from sshpcap.rules.base import Rule, octets, with_close
+from sshpcap.rules.base import Rule, mixed_up, octets, with_close
 from sshpcap.rules.path import SMALL, side_of, trouble
 
 ID = "incomplete-capture"
@@ -47,7 +47,7 @@ def check(session: Session) -> Iterator[Finding]:
         evidence=with_close(session, Evidence(frame=frame, what="the last frame of the connection") if frame else None),
         causes=(
             "the capture began too late or ended too early",
-            *(("captures of both ends were put together",) if session.coverage.elsewhere_frame is not None else ()),
+            *(("captures of both ends were put together",) if mixed_up(session) else ()),
             "a filter, a sampling switch port or an overloaded host left frames out",
         ),
         remedies=(
@@ -65,7 +65,7 @@ def check(session: Session) -> Iterator[Finding]:
 
 def _reasons(session: Session) -> Iterator[str]:
     cover = session.coverage
-    if cover.elsewhere_frame is not None:
+    if mixed_up(session):
         yield (
             f"Frame {cover.elsewhere_frame} is a SYN that the capture had before, and too late for a bridge or mirror:"
             " two places were captured, their clocks differ or they are far apart, and what comes once more is told as"

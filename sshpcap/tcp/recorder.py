@@ -129,8 +129,10 @@ class Recorder:
             elif len(self.copies) < limits.MAX_EVENTS:
                 self.copies[copy_of.frame] = segment.ttl
             return
-        if segment.flags & SYN and mine.syn_seen and self.elsewhere_frame is None:
-            self.elsewhere_frame = self._captured_elsewhere(segment, direction)
+        if segment.flags & SYN and mine.syn_seen and self._captured_elsewhere(segment, direction):
+            self.duplicates += 1
+            self.elsewhere_frame = self.elsewhere_frame or segment.frame
+            return
         before = self.last_time
         notes = self._count(segment, mine, other)
         mine.last_before = before
@@ -221,8 +223,8 @@ class Recorder:
                 return known
         return None
 
-    def _captured_elsewhere(self, segment: Segment, direction: int) -> int | None:
-        """Its frame, if a SYN is an earlier one: who sends a SYN again gives it another timestamp (RFC 7323 §3.2), or
+    def _captured_elsewhere(self, segment: Segment, direction: int) -> bool:
+        """Whether a SYN is an earlier one: who sends a SYN again gives it another timestamp (RFC 7323 §3.2), or
         at least another IP identification, and there are as many hops behind it as before."""
         for known in self.events[:_SYNS_COMPARED]:
             if not known.flags & SYN or known.direction != direction:
@@ -232,8 +234,8 @@ class Recorder:
             if _same_stamps(known.options, segment.options) or (
                 known.ip_id == segment.ip_id > 0 and known.ttl != segment.ttl
             ):
-                return segment.frame
-        return None
+                return True
+        return False
 
     def skim(self, direction: int, skim: "Skim") -> None:
         """Count a run of segments of a quiet connection, none of which has SYN, FIN or RST set."""

@@ -432,17 +432,17 @@ NO_STAMP = bytes.fromhex("020405b4 0402080a 00000000 00000000 01030307")
     [
         (300_000, {}, 1, False),
         (20_000_000, {}, 1, False),
-        (20_000_000, {"ttl": 63}, 0, True),
-        (3 * SECOND, {}, 0, True),
-        (-3 * SECOND, {"ttl": 57}, 0, True),
+        (20_000_000, {"ttl": 63}, 1, True),
+        (3 * SECOND, {}, 1, True),
+        (-3 * SECOND, {"ttl": 57}, 1, True),
         (SECOND, {"options": LATER_STAMP}, 0, False),
         (SECOND, {"options": LATER_STAMP, "ttl": 57}, 0, False),
         (SECOND, {"options": b""}, 0, False),
         # A router between the places changed the largest segment (MSS clamping).
         (300_000, {"options": SMALLER}, 1, False),
         (300_000, {"options": SMALLER, "ttl": 63}, 1, False),
-        (20_000_000, {"options": SMALLER, "ttl": 63}, 0, True),
-        (3 * SECOND, {"options": SMALLER, "ttl": 63}, 0, True),
+        (20_000_000, {"options": SMALLER, "ttl": 63}, 1, True),
+        (3 * SECOND, {"options": SMALLER, "ttl": 63}, 1, True),
     ],
 )
 @pytest.mark.parametrize("frame", [0, 1], ids=["SYN", "SYN-ACK"])
