@@ -231,6 +231,8 @@ class Recorder:
                 continue
             if known.seq != segment.seq or known.ack != segment.ack or known.flags != segment.flags:
                 continue
+            if known.ip_id != segment.ip_id and known.ip_id > 0 and segment.ip_id > 0:
+                continue
             if _same_stamps(known.options, segment.options) or (
                 known.ip_id == segment.ip_id > 0 and known.ttl != segment.ttl
             ):

@@ -471,6 +471,16 @@ def test_a_stamp_of_zero_and_a_number_of_zero_prove_nothing() -> None:
             assert record([first, *flow.segments[1:], again]).elsewhere_frame is None
 
 
+def test_another_number_is_another_packet_whatever_its_stamp() -> None:
+    flow = Flow()
+    flow.opens()
+    syn = flow.segments[0]._replace(options=STAMPED, ip_id=77)
+    again = syn._replace(frame=4, time=syn.time + SECOND, ip_id=78)
+    recorder = record([syn, *flow.segments[1:], again])
+    assert (recorder.duplicates, recorder.elsewhere_frame) == (0, None)
+    assert notes(recorder) == {4: RETRANSMISSION}
+
+
 def test_the_same_number_behind_other_hops_is_the_same_packet() -> None:
     flow = Flow()
     flow.opens()
